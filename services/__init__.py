@@ -1,0 +1,1 @@
+"""Upheld: the services that make a service level agreement come true."""

@@ -1,0 +1,1 @@
+"""Agreements: define, negotiate, sign, amend, end; and the whole history of it."""

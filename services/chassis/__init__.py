@@ -1,0 +1,1 @@
+"""What a service is bolted onto: frameworks, and not one word of service levels."""

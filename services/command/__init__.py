@@ -1,0 +1,1 @@
+"""The command `upheld`: starts the services, asks them, and judges files without them."""

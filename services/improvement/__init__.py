@@ -1,0 +1,1 @@
+"""Improvement: what cost the budget, what to do, whether it helped."""

@@ -1,0 +1,1 @@
+"""Measurement: observations in, exact figures, verdicts and credits out."""

@@ -1,0 +1,1 @@
+"""Reporting: what was promised, what was kept, and what was done about it, for the client."""
