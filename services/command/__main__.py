@@ -1,0 +1,271 @@
+"""The command `upheld`. Each command reads its options, calls one function and prints; heavy imports wait until a command runs."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+
+import typer
+from rich.console import Console
+
+from services.vocabulary.errors import Refusal
+from services.vocabulary.identity import OrganisationId, Role
+
+if TYPE_CHECKING:
+    from services.chassis.service import Host
+    from services.chassis.settings import Settings
+    from services.command.client import Answer, Client
+
+app = typer.Typer(
+    name="upheld",
+    help="Upheld: the software that makes a service level agreement come true.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+T = TypeVar("T")
+READING = (Role.AUDITOR,)
+
+UrlOption = Annotated[str, typer.Option("--url", envvar="UPHELD_URL", help="The platform's HTTP origin; empty: from the settings.")]
+TokenOption = Annotated[
+    str, typer.Option("--token", envvar="UPHELD_TOKEN", help="A bearer token; empty: one made by the local issuer for --organisation.")
+]
+OrganisationOption = Annotated[str, typer.Option("--organisation", "-o", help="Whom the local issuer's token speaks for.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="The API's JSON instead of a table.")]
+
+
+@app.command()
+def up() -> None:
+    """Start the whole platform in one process: four services, the portal and a NATS server of its own."""
+    from services.command.clock_file import clock_of
+    from services.command.host import SERVICES, serve
+    from services.command.show import panel
+
+    settings = _settings()
+    _run(serve(SERVICES, settings, clock_of(settings.data), lambda host: out.print(panel(host))))
+
+
+@app.command("serve")
+def serve_one(service: Annotated[str, typer.Argument(help="agreements, measurement, improvement or reporting")]) -> None:
+    """Start one service; the others are reached by their addresses in the settings."""
+    from services.command.clock_file import clock_of
+    from services.command.host import SERVICES, serve
+
+    if service not in SERVICES:
+        _fail(f"there is no service {service!r}; choose one of {', '.join(SERVICES)}", code=2)
+    settings = _settings()
+
+    def ready(host: Host) -> None:
+        out.print(f"{service} is up: HTTP {settings.host}:{host.http_port}, gRPC {settings.host}:{host.grpc_port}")
+
+    _run(serve((service,), settings, clock_of(settings.data), ready))
+
+
+@app.command()
+def demo(
+    leave: Annotated[
+        bool, typer.Option("--exit", help="Stop when the story has been told; 0 only if the reports say what they must.")
+    ] = False,
+    data: Annotated[
+        Path | None, typer.Option(help="A folder for the demonstration's data; empty: a new one below the data folder.")
+    ] = None,
+) -> None:
+    """Play one agreement's whole life on generated data of a bank and its provider, then stay up."""
+    from services.command.tell import tell
+
+    sys.exit(_run(tell(_settings(), data=data, leave=leave, console=out)))
+
+
+@app.command("import")
+def import_file(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="JSON, NDJSON or CSV (by its ending).")],
+    source: Annotated[str, typer.Option(help="The name of what reported these observations.")],
+    mapping: Annotated[
+        list[str] | None, typer.Option("--map", help="For CSV: field=column or field=column:name, see docs/observations.md.")
+    ] = None,
+    on_error: Annotated[str, typer.Option(help="'refuse' takes nothing if a row is bad, 'skip' takes the good rows.")] = "refuse",
+    batch: Annotated[str, typer.Option(help="The batch's name; a repeat of it changes nothing. Empty: by content.")] = "",
+    url: UrlOption = "",
+    token: TokenOption = "",
+    organisation: OrganisationOption = "",
+) -> None:
+    """Report a file of observations to the running platform."""
+    from services.command.observations import content_type, mapping_query
+
+    query = {"source": source, "on_error": on_error, **({"batch": batch} if batch else {}), **mapping_query(mapping or [])}
+
+    async def send(client: Client) -> Answer:
+        return await client.post("/v1/observations", content=file.read_bytes(), content_type=content_type(file), query=query)
+
+    answer = _ask(send, url=url, token=token, organisation=organisation, roles=(Role.OPERATOR,))
+    out.print_json(answer.text)
+
+
+@app.command()
+def assess(
+    terms: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A terms document, YAML or JSON.")],
+    observations: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="Files of observations.")],
+    period: Annotated[str, typer.Option(help='A calendar month such as "2026-03".')],
+    mapping: Annotated[list[str] | None, typer.Option("--map", help="For CSV: field=column, see docs/observations.md.")] = None,
+    until: Annotated[str, typer.Option(help="Measured until this instant (RFC 3339); empty: the period's end.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Judge a month from files, without a server: the same calculator, the same figures."""
+    from services.command.assess import assess_files
+    from services.command.show import assessment_table
+
+    result = _refusing(lambda: assess_files(terms, observations, period=period, mapping=mapping or [], until=until))
+    if as_json:
+        out.print_json(data=result, sort_keys=True)
+    else:
+        out.print(assessment_table(result))
+
+
+@app.command()
+def history(
+    agreement: Annotated[str, typer.Argument(help="The agreement's id.")],
+    as_of: Annotated[str, typer.Option(help="Also the state in force on this civil date.")] = "",
+    known_at: Annotated[str, typer.Option(help="Only what was recorded until this instant (RFC 3339).")] = "",
+    url: UrlOption = "",
+    token: TokenOption = "",
+    organisation: OrganisationOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Who did what to an agreement, when and why; and the state on a date, as known at an instant."""
+    from services.command.show import history_table, state_table
+
+    query = {"known_at": known_at} if known_at else {}
+
+    async def ask(client: Client) -> tuple[Answer, Answer]:
+        path = f"/v1/agreements/{agreement}"
+        return await client.get(f"{path}/history", **query), await client.get(path, **query, **({"as_of": as_of} if as_of else {}))
+
+    entries, state = _ask(ask, url=url, token=token, organisation=organisation, roles=READING)
+    if as_json:
+        out.print_json(data={"history": entries.body, "state": state.body})
+    else:
+        out.print(history_table(entries.body), state_table(state.body))
+
+
+@app.command()
+def report(
+    agreement: Annotated[str, typer.Argument(help="The agreement's id.")],
+    period: Annotated[str, typer.Argument(help='A calendar month such as "2026-03".')],
+    url: UrlOption = "",
+    token: TokenOption = "",
+    organisation: OrganisationOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """The report on a period as the client gets it."""
+    from services.command.show import report_view
+
+    async def ask(client: Client) -> Answer:
+        return await client.get(f"/v1/reports/{agreement}/{period}")
+
+    answer = _ask(ask, url=url, token=token, organisation=organisation, roles=READING)
+    if as_json:
+        out.print(answer.text, soft_wrap=True, markup=False)
+    else:
+        out.print(report_view(answer.body))
+
+
+@app.command()
+def token(
+    organisation: Annotated[str, typer.Option("--organisation", "-o", help="The organisation (party) it speaks for.")],
+    role: Annotated[list[Role], typer.Option("--role", "-r", help="Repeat for several.")],
+    subject: Annotated[str, typer.Option(help="The person or machine.")] = "local-user",
+    days: Annotated[int, typer.Option(min=1, max=365, help="How long it is good for.")] = 30,
+    api_key: Annotated[bool, typer.Option("--api-key", help="Make an API key instead; only its hash is kept.")] = False,
+) -> None:
+    """Print a token (or API key) of the local issuer."""
+    from services.command.local import check_organisation, local_identity
+
+    identity = local_identity(_settings())
+    checked = _refusing(lambda: check_organisation(organisation))
+    if api_key:
+        out.print(identity.make_api_key(subject=subject, organisation=checked, roles=role), soft_wrap=True)
+    else:
+        issued = identity.issue(subject=subject, organisation=checked, roles=role, lifetime=timedelta(days=days))
+        out.print(issued, soft_wrap=True)
+
+
+@app.command("settings")
+def show_settings() -> None:
+    """Every setting with its value, where it came from and what it means; secrets are masked."""
+    from services.chassis.settings import explained
+    from services.command.show import settings_table
+
+    out.print(settings_table(explained(_settings())))
+
+
+def _settings() -> Settings:
+    from services.chassis.settings import Settings, SettingsError
+
+    try:
+        return Settings()
+    except SettingsError as error:
+        _fail(str(error), code=2)
+
+
+def _ask(ask: Callable[[Client], Awaitable[T]], *, url: str, token: str, organisation: str, roles: Sequence[Role]) -> T:
+    """One conversation with the running platform; a refusal is printed as it was told."""
+    from services.command.client import RequestFailed, connected
+    from services.command.local import credential, origin
+
+    settings = _settings()
+
+    async def conversation() -> T:
+        bearer = token or credential(settings, OrganisationId(organisation), roles)
+        async with connected(url or origin(settings), bearer) as client:
+            return await ask(client)
+
+    try:
+        return asyncio.run(conversation())
+    except RequestFailed as failure:
+        _fail(str(failure))
+    except Refusal as refusal:
+        _fail(refusal.message)
+
+
+def _refusing(work: Callable[[], T]) -> T:
+    """Runs local work; a refusal names the field and the rule, one line each."""
+    from services.vocabulary.errors import Invalid
+
+    try:
+        return work()
+    except Invalid as refusal:
+        _fail("\n".join(str(violation) for violation in refusal.violations))
+    except Refusal as refusal:
+        _fail(refusal.message)
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    """On uvloop where it exists, as in production."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run(work)
+    return asyncio.run(work, loop_factory=uvloop.new_event_loop) if sys.version_info >= (3, 12) else uvloop.run(work)
+
+
+def _fail(message: str, *, code: int = 1) -> NoReturn:
+    err.print("[red]error[/red]: ", end="")
+    err.print(message, markup=False, soft_wrap=True)
+    raise typer.Exit(code)
+
+
+def main() -> None:
+    """The entry point of the installed command."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""Asks a running platform over its HTTP API, as any integrator would. Opens no store and imports no room."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+
+Json = Any
+"""A decoded JSON value; its shape is the OpenAPI document's business."""
+
+
+class RequestFailed(Exception):
+    """The platform refused, or did not answer; the text is what a person reads."""
+
+    def __init__(self, message: str, *, status: int = 0, problem: Mapping[str, Json] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.problem = dict(problem or {})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """A successful answer: the decoded JSON body, its ETag's version where it has one, and the request's id."""
+
+    body: Json
+    version: int | None
+    request_id: str
+    text: str
+
+
+class Client:
+    """One caller on one HTTP origin."""
+
+    def __init__(self, http: httpx2.AsyncClient, token: str) -> None:
+        self._http = http
+        self._token = token
+
+    def speaking_for(self, token: str) -> Client:
+        """The same origin, somebody else."""
+        return Client(self._http, token)
+
+    async def get(self, path: str, **query: str) -> Answer:
+        return await self._send("GET", path, query=query)
+
+    async def post(
+        self,
+        path: str,
+        body: Mapping[str, Json] | None = None,
+        *,
+        content: bytes | None = None,
+        content_type: str = "application/json",
+        version: int | None = None,
+        reason: str = "",
+        query: Mapping[str, str] | None = None,
+        key: str = "",
+    ) -> Answer:
+        """Sends with an Idempotency-Key, so that a repeat after a lost answer takes no second effect."""
+        headers = {"Idempotency-Key": key or str(uuid.uuid4()), "Content-Type": content_type}
+        if version is not None:
+            headers["If-Match"] = f'"{version}"'
+        if reason:
+            headers["X-Reason"] = reason
+        data = content if content is not None else json.dumps(body or {}).encode()
+        return await self._send("POST", path, query=query or {}, content=data, headers=headers)
+
+    async def _send(
+        self, method: str, path: str, *, query: Mapping[str, str], content: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        try:
+            response = await self._http.request(
+                method, path, params=dict(query), content=content, headers={"Authorization": f"Bearer {self._token}", **(headers or {})}
+            )
+        except httpx2.HTTPError as error:
+            raise RequestFailed(f"no answer from {self._http.base_url}: {str(error) or type(error).__name__}") from error
+        if response.status_code >= httpx2.codes.BAD_REQUEST:
+            raise _refused(method, path, response)
+        return Answer(
+            body=response.json() if "json" in response.headers.get("content-type", "") else None,
+            version=_version(response.headers.get("etag", "")),
+            request_id=response.headers.get("x-request-id", ""),
+            text=response.text,
+        )
+
+
+def _version(etag: str) -> int | None:
+    text = etag.removeprefix("W/").strip('"')
+    return int(text) if text.isdecimal() else None
+
+
+def _refused(method: str, path: str, response: httpx2.Response) -> RequestFailed:
+    try:
+        problem = response.json()
+    except ValueError:
+        return RequestFailed(f"{method} {path}: {response.status_code} {response.text[:200]}", status=response.status_code)
+    lines = [f"{method} {path}: {response.status_code} {problem.get('code', '')}: {problem.get('detail') or problem.get('title', '')}"]
+    lines += [f"  {violation.get('place', '')}: {violation.get('rule', '')}" for violation in problem.get("violations", [])]
+    return RequestFailed("\n".join(lines), status=response.status_code, problem=problem)
+
+
+@asynccontextmanager
+async def connected(url: str, token: str) -> AsyncIterator[Client]:
+    """A client on an origin such as http://127.0.0.1:8080; closes its connections on the way out."""
+    async with httpx2.AsyncClient(base_url=url, timeout=60.0, trust_env=False) as http:
+        yield Client(http, token)
