@@ -16,7 +16,7 @@ from services.vocabulary.errors import Refusal
 from services.vocabulary.identity import OrganisationId, Role
 
 if TYPE_CHECKING:
-    from services.chassis.service import Host
+    from services.chassis.service import Platform
     from services.chassis.settings import Settings
     from services.command.client import Answer, Client
 
@@ -50,7 +50,7 @@ def up() -> None:
     from services.command.show import panel
 
     settings = _settings()
-    _run(serve(SERVICES, settings, clock_of(settings.data), lambda host: out.print(panel(host))))
+    _run(serve(SERVICES, settings, clock_of(settings.data), lambda shared: out.print(panel(shared))))
 
 
 @app.command("serve")
@@ -63,8 +63,8 @@ def serve_one(service: Annotated[str, typer.Argument(help="agreements, measureme
         _fail(f"there is no service {service!r}; choose one of {', '.join(SERVICES)}", code=2)
     settings = _settings()
 
-    def ready(host: Host) -> None:
-        out.print(f"{service} is up: HTTP {settings.host}:{host.http_port}, gRPC {settings.host}:{host.grpc_port}")
+    def ready(shared: Platform) -> None:
+        out.print(f"{service} is up: {shared.public_url}, gRPC {shared.address(service)}")
 
     _run(serve((service,), settings, clock_of(settings.data), ready))
 
@@ -98,9 +98,9 @@ def import_file(
     organisation: OrganisationOption = "",
 ) -> None:
     """Report a file of observations to the running platform."""
-    from services.command.observations import content_type, mapping_query
+    from services.command.observations import content_type, mapping_parameters
 
-    query = {"source": source, "on_error": on_error, **({"batch": batch} if batch else {}), **mapping_query(mapping or [])}
+    query = {"source": source, "on_error": on_error, **({"batch": batch} if batch else {}), **mapping_parameters(mapping or [])}
 
     async def send(client: Client) -> Answer:
         return await client.post("/v1/observations", content=file.read_bytes(), content_type=content_type(file), query=query)
@@ -112,7 +112,7 @@ def import_file(
 @app.command()
 def assess(
     terms: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A terms document, YAML or JSON.")],
-    observations: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="Files of observations.")],
+    observations: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="JSON, NDJSON or CSV (by its ending).")],
     period: Annotated[str, typer.Option(help='A calendar month such as "2026-03".')],
     mapping: Annotated[list[str] | None, typer.Option("--map", help="For CSV: field=column, see docs/observations.md.")] = None,
     until: Annotated[str, typer.Option(help="Measured until this instant (RFC 3339); empty: the period's end.")] = "",
@@ -249,11 +249,11 @@ def _refusing(work: Callable[[], T]) -> T:
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
     """On uvloop where it exists, as in production."""
-    try:
-        import uvloop
-    except ImportError:
+    if sys.platform == "win32":
         return asyncio.run(work)
-    return asyncio.run(work, loop_factory=uvloop.new_event_loop) if sys.version_info >= (3, 12) else uvloop.run(work)
+    import uvloop
+
+    return uvloop.run(work)
 
 
 def _fail(message: str, *, code: int = 1) -> NoReturn:

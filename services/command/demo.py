@@ -22,7 +22,7 @@ from services.vocabulary.ratio import exact
 
 TOKEN_LIFETIME = timedelta(days=30)
 PATIENCE_S = 20.0
-STORY_BEGINS = datetime(2026, 2, 16, 9, 0, tzinfo=UTC)
+STORY_BEGINS = datetime(2026, 2, 16, 8, 0, tzinfo=UTC)
 STORY_ENDS = datetime(2026, 6, 4, 8, 0, tzinfo=UTC)
 
 
@@ -201,7 +201,7 @@ class Play:
             report = await self._issued(jon, month)
             self._check_report(month, report)
             credit = report["credit"]
-            verdicts = ", ".join(f"{one['name']} {one['attainment_percent']} % {one['verdict']}" for one in report["objectives"])
+            verdicts = ", ".join(f"{one['name']} {one['result_percent']} % {one['verdict']}" for one in report["objectives"])
             self.tell(f"{month}: {verdicts}; credit {credit['amount']} {credit['currency']}", self._page(month))
         self.clock.move_to(STORY_ENDS)
 
@@ -226,7 +226,7 @@ class Play:
         }
         for name, (ratio, verdict) in expected.items():
             found = objectives.get(name, {})
-            self.checks.append(Check(what=f"{month} {name}", expected=exact(ratio), found=str(found.get("attainment"))))
+            self.checks.append(Check(what=f"{month} {name}", expected=exact(ratio), found=str(found.get("result"))))
             self.checks.append(Check(what=f"{month} {name} verdict", expected=verdict, found=str(found.get("verdict"))))
         credit = "1200.00" if month == story.MONTHS[0] else "0.00"
         self.checks.append(Check(what=f"{month} credit", expected=credit, found=str(report["credit"]["amount"])))

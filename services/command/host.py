@@ -20,20 +20,23 @@ def composer(name: str) -> Callable[[Platform], Awaitable[Service]]:
 
 
 @asynccontextmanager
-async def running(names: Sequence[str], settings: Settings, clock: Clock | None = None) -> AsyncIterator[Host]:
-    """A started host; stopped in order on the way out, whatever happened inside."""
-    name = names[0] if len(names) == 1 else "all"
-    shared = await platform(settings, clock, name=name)
-    host = Host([await composer(service)(shared) for service in names], shared)
+async def running(names: Sequence[str], settings: Settings, clock: Clock | None = None) -> AsyncIterator[tuple[Host, Platform]]:
+    """A started host and what its services share; stopped in order on the way out, whatever happened inside."""
+    shared = await platform(settings, clock, name=names[0] if len(names) == 1 else "platform")
+    try:
+        host = Host([await composer(service)(shared) for service in names], shared)
+    except BaseException:
+        await shared.close()
+        raise
     try:
         await host.start()
-        yield host
+        yield host, shared
     finally:
         await host.stop()
 
 
-async def serve(names: Sequence[str], settings: Settings, clock: Clock | None, ready: Callable[[Host], None]) -> None:
+async def serve(names: Sequence[str], settings: Settings, clock: Clock | None, ready: Callable[[Platform], None]) -> None:
     """Runs until SIGINT or SIGTERM; `ready` is called once everything listens."""
-    async with running(names, settings, clock) as host:
-        ready(host)
+    async with running(names, settings, clock) as (host, shared):
+        ready(shared)
         await host.serve_until_stopped()

@@ -16,24 +16,24 @@ from services.command.client import Json
 from services.command.host import SERVICES
 
 if TYPE_CHECKING:
-    from services.chassis.service import Host
+    from services.chassis.service import Platform
     from services.chassis.settings import Explained
     from services.command.demo import Check, Play
 
 _COLOURS = {"met": "green", "breached": "red", "undetermined": "yellow", "effective": "green", "not-effective": "red"}
 
 
-def panel(host: Host) -> Panel:
+def panel(shared: Platform) -> Panel:
     """Where everything is, once the platform is up."""
-    url = _url(host)
-    rows = _rows([("portal", f"{url}/portal"), *_docs(url), ("gRPC", f"{host.platform.settings.host}:{host.grpc_port}")])
+    url = shared.public_url
+    rows = _rows([("portal", f"{url}/portal"), *_docs(url), ("gRPC", shared.address("agreements"))])
     hint = Text("\nA token: upheld token --organisation acme --role viewer\nCtrl-C stops everything; nothing is lost.", style="dim")
     return Panel(Group(rows, hint), title="Upheld is up", border_style="green", expand=False)
 
 
-def demo_panel(host: Host, play: Play, folder: Path, seconds: float) -> Panel:
+def demo_panel(shared: Platform, play: Play, folder: Path, seconds: float) -> Panel:
     """What to open after the demonstration, with ready-made tokens."""
-    url = _url(host)
+    url = shared.public_url
     tokens = {person: _token(play, person) for person in (story.JON, story.IDA, story.AUDITOR)}
     rows = _rows(
         [
@@ -62,10 +62,6 @@ def _token(play: Play, person: story.Person) -> str:
     from services.command.demo import TOKEN_LIFETIME
 
     return play.identity.issue(subject=person.subject, organisation=person.organisation, roles=person.roles, lifetime=TOKEN_LIFETIME)
-
-
-def _url(host: Host) -> str:
-    return f"http://{host.platform.settings.host}:{host.http_port}"
 
 
 def _rows(pairs: Iterable[tuple[str, str]]) -> Table:
@@ -136,21 +132,22 @@ def state_table(state: Mapping[str, Json]) -> Table:
 def report_view(report: Mapping[str, Json]) -> Group:
     """A report in the terminal."""
     period = report["period"]
-    title = f"{report['agreement']['title']}  {period['period']}{'  (provisional)' if period['provisional'] else ''}"
+    title = f"{report['agreement']['title']}  {period['month']}{'  (provisional)' if period['provisional'] else ''}"
     table = _table(title, "objective", "target", "result", "previous", "verdict", "credit")
     for one in report["objectives"]:
         previous = one.get("previous") or {}
         table.add_row(
             one["name"],
             f"{one['comparison']} {one['target_percent']} %",
-            f"{one['attainment_percent']} %" if one["attainment_percent"] else "no data",
-            f"{previous['attainment_percent']} %" if previous.get("attainment_percent") else "–",
+            f"{one['result_percent']} %" if one["result_percent"] else "no data",
+            f"{previous['result_percent']} %" if previous.get("result_percent") else "–",
             _coloured(one["verdict"]),
             f"{one.get('credit_percent') or '0'} %",
         )
     parts: list[RenderableType] = [table, _credit(report.get("credit"))]
     for improvement in report.get("improvements", []):
-        parts.append(Text(f"improvement: {improvement.get('description', '')} [{improvement['status']}]"))
+        effect = f", {improvement['before']['percent']} % before, {improvement['after']['percent']} % after" if improvement["after"] else ""
+        parts.append(Text(f"improvement: {improvement['recommendation']}: {improvement['status']}{effect}"))
     return Group(*parts)
 
 

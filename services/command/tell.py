@@ -19,7 +19,7 @@ from services.command.host import SERVICES, running
 from services.command.show import checks_table, demo_panel
 
 if TYPE_CHECKING:
-    from services.chassis.service import Host
+    from services.chassis.service import Platform
 
 _FOLDER = "demonstration"
 
@@ -37,15 +37,16 @@ async def tell(settings: Settings, *, data: Path | None, leave: bool, console: C
             "http_port": _free(settings.host, settings.http_port),
             "grpc_port": _free(settings.host, settings.grpc_port),
             "nats_port": _free("127.0.0.1", settings.nats_port),
+            "log_level": "error" if settings.origins.get("log_level", "default") == "default" else settings.log_level,
         }
     )
     clock = MovableClock(STORY_BEGINS)
     clock_file.keep(folder, clock)
     console.print(f"[bold]Upheld[/bold]: one promise, all the way round  [dim](data in {folder}; generated, seed {story.SEED})[/dim]")
-    async with running(SERVICES, own, clock) as host:
+    async with running(SERVICES, own, clock) as (host, shared):
         console.print(f"  the platform is up after {time.monotonic() - began:.1f} s: four services, NATS, SQLite", highlight=False)
         try:
-            play = await _play(host, own, clock, console)
+            play = await _play(shared, clock, console)
         except RequestFailed as failure:
             console.print(f"[red]the story broke off[/red]: {failure}", markup=True, highlight=False)
             return 1
@@ -56,15 +57,14 @@ async def tell(settings: Settings, *, data: Path | None, leave: bool, console: C
         if broken or leave:
             console.print(_closing(play.checks, broken, time.monotonic() - began))
             return 1 if broken else 0
-        console.print(demo_panel(host, play, folder, time.monotonic() - began))
+        console.print(demo_panel(shared, play, folder, time.monotonic() - began))
         await host.serve_until_stopped()
     return 0
 
 
-async def _play(host: Host, settings: Settings, clock: MovableClock, console: Console) -> Play:
-    url = f"http://{settings.host}:{host.http_port}"
-    async with connected(url, "") as anybody:
-        play = Play(anybody=anybody, identity=host.platform.identity, clock=clock, console=console)
+async def _play(shared: Platform, clock: MovableClock, console: Console) -> Play:
+    async with connected(shared.public_url, "") as anybody:
+        play = Play(anybody=anybody, identity=shared.identity, clock=clock, console=console)
         await play.run()
         return play
 
