@@ -115,7 +115,7 @@ def assess(
     observations: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="JSON, NDJSON or CSV (by its ending).")],
     period: Annotated[str, typer.Option(help='A calendar month such as "2026-03".')],
     mapping: Annotated[list[str] | None, typer.Option("--map", help="For CSV: field=column, see docs/observations.md.")] = None,
-    until: Annotated[str, typer.Option(help="Measured until this instant (RFC 3339); empty: the period's end.")] = "",
+    until: Annotated[str, typer.Option(help="Measured until this instant (RFC 3339); empty: now.")] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Judge a month from files, without a server: the same calculator, the same figures."""

@@ -15,14 +15,14 @@ from services.measurement.intake import media_of, read
 from services.measurement.judgement import Document
 from services.measurement.mapping import mapping_of
 from services.measurement.wire import SignedTerms, document_of, in_force
-from services.vocabulary.period import instant_of, parse_instant, parse_month, parse_zone
+from services.vocabulary.period import instant_of, parse_instant, parse_month
 
 
 def assess_files(terms: Path, observations: Path, *, period: str, mapping: Sequence[str], until: str = "") -> Document:
-    """The assessment's document, as the platform's API answers it for a running month. Refuses with `Invalid`, naming place and rule."""
+    """The assessment's document, as the platform's API answers it for an open month. Measured until now, as there: a ticket that was
+    reopened after the month's end counts as it stands. Refuses with `Invalid`, naming place and rule."""
     signed = parse_document(terms.read_bytes(), form="json" if terms.suffix == ".json" else "yaml")
     month = parse_month(period, place="--period")
-    end = month.bounds(parse_zone(signed.zone)).end
     now = instant_of(datetime.now(UTC))
     media = media_of(observations.name)
     columns = mapping_of(mapping_parameters(mapping)) if media == "csv" else None
@@ -34,6 +34,6 @@ def assess_files(terms: Path, observations: Path, *, period: str, mapping: Seque
             terms=in_force([version], last_day=signed.ends_on),
             evidence=evidence_of(batch.observations),
             month=month,
-            measured_until=parse_instant(until, place="--until") if until else min(end, now),
+            measured_until=parse_instant(until, place="--until") if until else now,
         )
     )

@@ -22,6 +22,7 @@ from services.vocabulary.ratio import exact
 
 TOKEN_LIFETIME = timedelta(days=30)
 PATIENCE_S = 20.0
+AMENDED_AFTER = date(2026, 4, 19)
 STORY_BEGINS = datetime(2026, 2, 16, 8, 0, tzinfo=UTC)
 STORY_ENDS = datetime(2026, 6, 4, 8, 0, tzinfo=UTC)
 
@@ -57,8 +58,10 @@ class Play:
         )
 
     def on(self, day: date, hour: int, minute: int = 0) -> None:
-        """Moves the platform's clock to a civil time of the agreement's zone."""
-        self.clock.move_to(datetime.combine(day, time(hour, minute), tzinfo=story.ZONE).astimezone(UTC))
+        """Moves the platform's clock to a civil time of the agreement's zone, unless it is already later."""
+        moment = datetime.combine(day, time(hour, minute), tzinfo=story.ZONE).astimezone(UTC)
+        if moment > self.clock.now():
+            self.clock.move_to(moment)
 
     def tell(self, what: str, where: str = "") -> None:
         when = self.clock.now().astimezone(story.ZONE).strftime("%d %b %Y %H:%M")
@@ -113,12 +116,17 @@ class Play:
         self.tell(f"31 days measured: {story.down_minutes(month)} minutes down, availability to date {result['attainment_percent']} %")
 
     async def _analyse(self) -> None:
+        await self._close(story.MONTHS[0], date(2026, 4, 2))
         ida = self.as_(story.IDA)
+        whole = await ida.get(self._assessment(story.MONTHS[0]))
 
         async def analysed() -> Json:
             return (await ida.get("/v1/improvements", agreement_id=self.agreement_id)).body["items"]
 
-        items = await self._until(analysed, lambda found: bool(found) and found[0]["status"] != "opened")
+        def covers_the_month(found: Json) -> bool:
+            return bool(found) and bool(found[0]["measured"]) and found[0]["measured"]["measured_until"] == whole.body["end"]
+
+        items = await self._until(analysed, covers_the_month)
         improvement = items[0]
         self.improvement_id = improvement["id"]
         self.checks.append(Check(what="improvements opened by the breach", expected="1", found=str(len(items))))
@@ -133,7 +141,7 @@ class Play:
     async def _improve(self) -> None:
         path = f"/v1/improvements/{self.improvement_id}"
         ida, jon = self.as_(story.IDA), self.as_(story.JON)
-        self.on(date(2026, 4, 1), 10)
+        self.on(date(2026, 4, 2), 14)
         found = await ida.get(path)
         best = found.body["recommendations"][0]
         plan = {
@@ -144,26 +152,26 @@ class Play:
         }
         planned = await ida.post(f"{path}/plan", plan, version=found.version, reason="Largest saving")
         self.tell(f"planned: {plan['description'].lower()}")
-        self.on(date(2026, 4, 1), 16)
+        self.on(date(2026, 4, 3), 11)
         approved = await jon.post(f"{path}/approval", version=planned.version, reason="Settlement schedule may change")
         self.tell("Jon Adeyemi approves it for Hansebank")
-        await self._close(story.MONTHS[0], date(2026, 4, 2))
         for day in story.days(story.MONTHS[1]):
             await self._measure(day)
             if day == story.IMPLEMENTED_ON:
                 self.on(day, 23, 30)
-                await ida.post(
+                await self.as_(story.IDA).post(
                     f"{path}/implementation",
                     {"implemented_on": day.isoformat()},
                     version=approved.version,
                     reason="Change 4711 carried out",
                 )
                 self.tell("implemented: the batch runs on the replica", f"{path}/history")
+            if day == AMENDED_AFTER:
                 await self._amend()
         await self._close(story.MONTHS[1], date(2026, 5, 2))
         for day in story.days(story.MONTHS[2]):
             await self._measure(day)
-        await self._verify(path, ida)
+        await self._verify(path, self.as_(story.IDA))
 
     async def _amend(self) -> None:
         path = f"/v1/agreements/{self.agreement_id}"
@@ -201,7 +209,7 @@ class Play:
             report = await self._issued(jon, month)
             self._check_report(month, report)
             credit = report["credit"]
-            verdicts = ", ".join(f"{one['name']} {one['result_percent']} % {one['verdict']}" for one in report["objectives"])
+            verdicts = ", ".join(f"{one['name']} {one['attainment_percent']} % {one['verdict']}" for one in report["objectives"])
             self.tell(f"{month}: {verdicts}; credit {credit['amount']} {credit['currency']}", self._page(month))
         self.clock.move_to(STORY_ENDS)
 
@@ -226,7 +234,7 @@ class Play:
         }
         for name, (ratio, verdict) in expected.items():
             found = objectives.get(name, {})
-            self.checks.append(Check(what=f"{month} {name}", expected=exact(ratio), found=str(found.get("result"))))
+            self.checks.append(Check(what=f"{month} {name}", expected=exact(ratio), found=str(found.get("attainment"))))
             self.checks.append(Check(what=f"{month} {name} verdict", expected=verdict, found=str(found.get("verdict"))))
         credit = "1200.00" if month == story.MONTHS[0] else "0.00"
         self.checks.append(Check(what=f"{month} credit", expected=credit, found=str(report["credit"]["amount"])))

@@ -139,8 +139,8 @@ def report_view(report: Mapping[str, Json]) -> Group:
         table.add_row(
             one["name"],
             f"{one['comparison']} {one['target_percent']} %",
-            f"{one['result_percent']} %" if one["result_percent"] else "no data",
-            f"{previous['result_percent']} %" if previous.get("result_percent") else "–",
+            f"{one['attainment_percent']} %" if one["attainment_percent"] else "no data",
+            f"{previous['attainment_percent']} %" if previous.get("attainment_percent") else "–",
             _coloured(one["verdict"]),
             f"{one.get('credit_percent') or '0'} %",
         )

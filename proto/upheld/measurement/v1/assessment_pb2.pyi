@@ -117,6 +117,9 @@ class ObjectiveResult(_message.Message):
     LOWER_FIELD_NUMBER: _builtins.int
     UPPER_FIELD_NUMBER: _builtins.int
     COVERAGE_FIELD_NUMBER: _builtins.int
+    TERMS_VERSION_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
     objective_id: _builtins.str
     name: _builtins.str
     service: _builtins.str
@@ -145,6 +148,11 @@ class ObjectiveResult(_message.Message):
     """exact"""
     upper: _builtins.str
     coverage: _builtins.str
+    terms_version: _builtins.int
+    """after an amendment inside the month an objective has one result a segment"""
+    start: _builtins.str
+    """of the segment, [start, end)"""
+    end: _builtins.str
     @_builtins.property
     def progress(self) -> Global___Progress: ...
     @_builtins.property
@@ -186,10 +194,13 @@ class ObjectiveResult(_message.Message):
         lower: _builtins.str = ...,
         upper: _builtins.str = ...,
         coverage: _builtins.str = ...,
+        terms_version: _builtins.int = ...,
+        start: _builtins.str = ...,
+        end: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["progress", b"progress"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attainment", b"attainment", "attainment_percent", b"attainment_percent", "comparison", b"comparison", "coverage", b"coverage", "coverage_percent", b"coverage_percent", "credit_percent", b"credit_percent", "days", b"days", "decimals", b"decimals", "exclusions", b"exclusions", "good", b"good", "indicator", b"indicator", "lower", b"lower", "lower_percent", b"lower_percent", "name", b"name", "objective_id", b"objective_id", "outages", b"outages", "progress", b"progress", "service", b"service", "target_percent", b"target_percent", "tickets", b"tickets", "unit", b"unit", "unknown", b"unknown", "upper", b"upper", "upper_percent", b"upper_percent", "verdict", b"verdict", "whole", b"whole"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attainment", b"attainment", "attainment_percent", b"attainment_percent", "comparison", b"comparison", "coverage", b"coverage", "coverage_percent", b"coverage_percent", "credit_percent", b"credit_percent", "days", b"days", "decimals", b"decimals", "end", b"end", "exclusions", b"exclusions", "good", b"good", "indicator", b"indicator", "lower", b"lower", "lower_percent", b"lower_percent", "name", b"name", "objective_id", b"objective_id", "outages", b"outages", "progress", b"progress", "service", b"service", "start", b"start", "target_percent", b"target_percent", "terms_version", b"terms_version", "tickets", b"tickets", "unit", b"unit", "unknown", b"unknown", "upper", b"upper", "upper_percent", b"upper_percent", "verdict", b"verdict", "whole", b"whole"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,326 @@
+"""The bodies of the HTTP door, typed. Shapes only: what they hold is decided elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.agreements.agreement import Fact, Signature, Status, TermsVersion
+from services.agreements.application import Snapshot
+from services.agreements.terms import PartyRole, Terms, to_document
+from services.agreements.terms.model import Combine, Comparison, NoData, Reopened
+from services.agreements.views import Listed
+from services.agreements.wire import fact_data
+from services.chassis.events import Recorded
+from services.vocabulary.money import Rounding
+
+Percent = Annotated[str, Field(description="Decimal percentage", examples=["99.9"])]
+Day = Annotated[str, Field(description="Civil date in the agreement's zone", examples=["2026-03-01"])]
+Moment = Annotated[str, Field(description="RFC 3339 instant in UTC", examples=["2026-03-01T08:00:00Z"])]
+
+
+def _is_absent(value: object) -> bool:
+    return value is None
+
+
+Absent = Field(exclude_if=_is_absent)
+"""What is absent has no key, as in the canonical form: its digest can be taken from the answer."""
+
+
+class ContactBody(BaseModel):
+    name: str
+    email: str
+    role: Annotated[str | None, Absent] = None
+
+
+class PartyBody(BaseModel):
+    role: PartyRole
+    organisation: str
+    name: str
+    contacts: list[ContactBody] = []
+    responsibilities: list[str] = []
+
+
+class ComponentBody(BaseModel):
+    id: str
+    name: str
+
+
+class ServiceBody(BaseModel):
+    id: str
+    name: str
+    components: list[ComponentBody] = []
+
+
+class MaintenanceBody(BaseModel):
+    id: str
+    service: str
+    components: Annotated[list[str], Field(description="None named: all of the service")] = []
+    start: Moment
+    end: Moment
+    reason: Annotated[str | None, Absent] = None
+
+
+class AvailabilityBody(BaseModel):
+    kind: Literal["availability"]
+    components: list[str] = []
+    combine: Combine = "any"
+    no_data: NoData = "undetermined"
+
+
+class RequestRatioBody(BaseModel):
+    kind: Literal["request-ratio"]
+    components: list[str] = []
+
+
+class ResponseTimeBody(BaseModel):
+    kind: Literal["response-time"]
+    components: list[str] = []
+    threshold_ms: Annotated[str, Field(examples=["800"])]
+    expected_every: Annotated[str | None, Absent, Field(description="A longer silence is a gap in the data", examples=["5m"])] = None
+
+
+class ResolutionTimeBody(BaseModel):
+    kind: Literal["resolution-time"]
+    within: Annotated[str, Field(description="Elapsed time around the clock", examples=["90h"])]
+    priorities: list[str] = []
+    reopened: Reopened = "first-resolution"
+
+
+IndicatorBody = Annotated[AvailabilityBody | RequestRatioBody | ResponseTimeBody | ResolutionTimeBody, Field(discriminator="kind")]
+
+
+class CreditTierBody(BaseModel):
+    below: Percent
+    percent: Percent
+
+
+class ObjectiveBody(BaseModel):
+    id: str
+    name: str
+    service: str
+    indicator: IndicatorBody
+    target: Percent
+    comparison: Comparison = ">="
+    decimals: int = 2
+    credits: list[CreditTierBody] = []
+
+
+class CreditBody(BaseModel):
+    currency: Annotated[str, Field(examples=["EUR"])]
+    monthly_charge: Annotated[str, Field(examples=["12000.00"])]
+    cap_percent: Percent = "100"
+    rounding: Rounding = "half-even"
+
+
+class TermsDocument(BaseModel):
+    """The terms document in its canonical form."""
+
+    upheld: Literal["terms/v1"]
+    title: str
+    zone: Annotated[str, Field(examples=["Europe/Berlin"])]
+    effective_on: Day
+    ends_on: Annotated[Day | None, Absent] = None
+    parties: list[PartyBody]
+    auditors: list[str] = []
+    services: list[ServiceBody]
+    maintenance: list[MaintenanceBody] = []
+    objectives: list[ObjectiveBody]
+    credit: Annotated[CreditBody | None, Absent] = None
+    close_after_days: int = 3
+    warn_at_percent: Percent = "75"
+
+
+class TermsVersionBody(BaseModel):
+    """One version of the terms. `recorded_at` is when both had signed it, empty until then."""
+
+    number: int
+    digest: Annotated[str, Field(description="SHA-256 of the canonical JSON: what a signature names")]
+    effective_on: Day
+    recorded_at: str
+    reason: str
+    terms: TermsDocument
+
+
+class SignatureBody(BaseModel):
+    terms_version: int
+    role: PartyRole
+    organisation: str
+    signatory: str
+    signed_at: Moment
+    digest: str
+
+
+class AgreementBody(BaseModel):
+    """An agreement. `terms`: in force, or before both have signed the latest written; `pending`: waits for signatures."""
+
+    id: str
+    status: Status
+    version: Annotated[int, Field(description="What If-Match names")]
+    terms: TermsVersionBody | None
+    pending: TermsVersionBody | None
+    signatures: list[SignatureBody]
+    last_day: Day | None
+
+
+class ListedBody(BaseModel):
+    """A line of the list. `terms_version` is 0 until both have signed the first; `last_day` is null until it ended."""
+
+    id: str
+    status: Status
+    title: str
+    provider: str
+    customer: str
+    effective_on: Day
+    ends_on: Day | None
+    last_day: Day | None
+    terms_version: int
+    version: int
+    updated_at: Moment
+
+
+class AgreementPage(BaseModel):
+    items: list[ListedBody]
+    next: str | None
+
+
+class HistoryEntryBody(BaseModel):
+    """One recorded fact: what, when, who, for whom, why, by which door, and what caused it."""
+
+    version: int
+    type: Annotated[str, Field(examples=["agreement.signed.v1"])]
+    event_id: str
+    recorded_at: Moment
+    actor: str
+    organisation: str
+    reason: str
+    tool: str
+    correlation_id: str
+    causation_id: str
+    data: dict[str, object]
+
+
+class HistoryBody(BaseModel):
+    items: list[HistoryEntryBody]
+
+
+class ChangeBody(BaseModel):
+    """One place that differs; null on the side where it is not there."""
+
+    place: Annotated[str, Field(examples=["objectives[availability].target"])]
+    before: object
+    after: object
+
+
+class DifferenceBody(BaseModel):
+    from_version: int
+    to_version: int
+    changes: list[ChangeBody]
+
+
+class ViolationBody(BaseModel):
+    place: Annotated[str, Field(examples=["objectives[1].target"])]
+    rule: str
+
+
+class ValidationBody(BaseModel):
+    """Whether a document could be signed: its canonical form and digest, or everything that is wrong with it."""
+
+    valid: bool
+    digest: str = ""
+    terms: TermsDocument | None = None
+    violations: list[ViolationBody] = []
+
+
+class SignatureRequest(BaseModel):
+    """The digest of exactly the terms that wait for signatures."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    digest: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class TerminationRequest(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    last_day: Day
+
+
+def agreement_body(snapshot: Snapshot) -> AgreementBody:
+    return AgreementBody(
+        id=str(snapshot.id),
+        status=snapshot.status,
+        version=snapshot.version,
+        terms=version_body(snapshot.terms) if snapshot.terms else None,
+        pending=version_body(snapshot.pending) if snapshot.pending else None,
+        signatures=[_signature_body(signature) for signature in snapshot.signatures],
+        last_day=snapshot.last_day.isoformat() if snapshot.last_day else None,
+    )
+
+
+def version_body(version: TermsVersion) -> TermsVersionBody:
+    return TermsVersionBody(
+        number=version.number,
+        digest=version.digest,
+        effective_on=version.effective_on.isoformat(),
+        recorded_at=version.recorded_at,
+        reason=version.reason,
+        terms=terms_document(version.terms),
+    )
+
+
+def terms_document(terms: Terms) -> TermsDocument:
+    return TermsDocument.model_validate(to_document(terms))
+
+
+def listed_bodies(rows: Sequence[Listed]) -> list[ListedBody]:
+    return [
+        ListedBody(
+            id=row.id,
+            status=row.status,
+            title=row.title,
+            provider=row.provider,
+            customer=row.customer,
+            effective_on=row.effective_on,
+            ends_on=row.ends_on or None,
+            last_day=row.last_day or None,
+            terms_version=row.terms_version,
+            version=row.version,
+            updated_at=row.updated_at,
+        )
+        for row in rows
+    ]
+
+
+def history_body(entries: Sequence[Recorded[Fact]]) -> HistoryBody:
+    return HistoryBody(
+        items=[
+            HistoryEntryBody(
+                version=entry.version,
+                type=entry.type,
+                event_id=entry.metadata.event_id,
+                recorded_at=entry.metadata.recorded_at,
+                actor=entry.metadata.actor,
+                organisation=entry.metadata.organisation,
+                reason=entry.metadata.reason,
+                tool=entry.metadata.tool,
+                correlation_id=entry.metadata.correlation_id,
+                causation_id=entry.metadata.causation_id,
+                data=fact_data(entry.event),
+            )
+            for entry in entries
+        ]
+    )
+
+
+def _signature_body(signature: Signature) -> SignatureBody:
+    return SignatureBody(
+        terms_version=signature.terms_version,
+        role=signature.role,
+        organisation=signature.organisation,
+        signatory=signature.signatory,
+        signed_at=signature.signed_at,
+        digest=signature.digest,
+    )

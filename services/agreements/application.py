@@ -1,0 +1,199 @@
+"""The use cases of agreements: load, decide, save. Knows no door; the rules decide, the chassis stores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
+from zoneinfo import ZoneInfo
+
+from services.agreements import agreement as rules
+from services.agreements.agreement import Agreement, AgreementNotFound, Fact, Signature, Status, TermsVersion
+from services.agreements.terms import Change, Terms, difference
+from services.agreements.views import AgreementList, Listed
+from services.chassis.context import Context
+from services.chassis.event_store import EventStore
+from services.chassis.events import Recorded
+from services.chassis.repository import Repository, Versioned
+from services.vocabulary.errors import invalid
+from services.vocabulary.identity import Caller
+from services.vocabulary.period import day_of, instant_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """An agreement as of a civil day; `terms` is None where nothing was in force on the day that was asked for."""
+
+    id: UUID
+    version: int
+    status: Status
+    terms: TermsVersion | None
+    pending: TermsVersion | None
+    signatures: tuple[Signature, ...]
+    last_day: date | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListPage:
+    """`next_cursor` is None on the last page."""
+
+    items: Sequence[Listed]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TermsInForce:
+    """By effective date, each version until the next one's; `last_day` None: open-ended."""
+
+    versions: tuple[TermsVersion, ...]
+    last_day: date | None
+
+
+class Agreements:
+    """What can be done with agreements. An agreement that the caller may not see answers `AgreementNotFound`, whatever is asked of it."""
+
+    def __init__(self, store: EventStore[Fact], listing: AgreementList) -> None:
+        self._store = store
+        self._repository: Repository[Agreement, Fact] = Repository(store, _evolved)
+        self._listing = listing
+
+    async def draft(self, terms: Terms, *, context: Context) -> Snapshot:
+        """A repeated request finds the agreement that its first attempt made."""
+        agreement_id = uuid5(NAMESPACE_URL, f"upheld:agreement:{context.request.key}") if context.request else uuid4()
+        by = context.caller.organisation
+        drafted = await self._repository.execute(agreement_id, lambda _: rules.draft(terms, by=by), context=context)
+        return _snapshot(agreement_id, drafted, context)
+
+    async def revise(self, agreement_id: UUID, terms: Terms, *, expected_version: int | None, context: Context) -> Snapshot:
+        by = context.caller.organisation
+        return await self._change(agreement_id, lambda agreement: rules.revise(agreement, terms, by=by), expected_version, context)
+
+    async def propose(self, agreement_id: UUID, *, expected_version: int | None, context: Context) -> Snapshot:
+        by = context.caller.organisation
+        return await self._change(agreement_id, lambda agreement: rules.propose(agreement, by=by), expected_version, context)
+
+    async def withdraw(self, agreement_id: UUID, *, expected_version: int | None, context: Context) -> Snapshot:
+        by = context.caller.organisation
+        return await self._change(agreement_id, lambda agreement: rules.withdraw(agreement, by=by), expected_version, context)
+
+    async def sign(self, agreement_id: UUID, named_digest: str, *, expected_version: int | None, context: Context) -> Snapshot:
+        """The caller signs for its own organisation and in its own name."""
+        caller = context.caller
+
+        def decide(agreement: Agreement) -> Sequence[Fact]:
+            return rules.sign(agreement, named_digest=named_digest, by=caller.organisation, signatory=caller.subject)
+
+        return await self._change(agreement_id, decide, expected_version, context)
+
+    async def propose_amendment(
+        self, agreement_id: UUID, terms: Terms, *, effective_on: date, expected_version: int | None, context: Context
+    ) -> Snapshot:
+        def decide(agreement: Agreement) -> Sequence[Fact]:
+            by = context.caller.organisation
+            return rules.propose_amendment(agreement, terms, effective_on=effective_on, reason=context.reason, by=by)
+
+        return await self._change(agreement_id, decide, expected_version, context)
+
+    async def terminate(self, agreement_id: UUID, *, last_day: date, expected_version: int | None, context: Context) -> Snapshot:
+        def decide(agreement: Agreement) -> Sequence[Fact]:
+            by = context.caller.organisation
+            return rules.terminate(agreement, last_day=last_day, by=by, recorded_at=context.recorded_at)
+
+        return await self._change(agreement_id, decide, expected_version, context)
+
+    async def expire_ended(self, context: Context) -> int:
+        """Ends every agreement whose last day has passed in its own zone; answers how many."""
+        ended = 0
+        tomorrow = context.recorded_at.date() + timedelta(days=1)  # somewhere it is tomorrow already; the rule looks at the zone
+        for agreement_id in await self._listing.ending_before(tomorrow):
+            stream = UUID(agreement_id)
+            done = await self._repository.execute(
+                stream, lambda agreement: rules.expire(_existing(agreement), recorded_at=context.recorded_at), context=context
+            )
+            ended += bool(done.recorded)
+        return ended
+
+    async def get(self, agreement_id: UUID, *, as_of: date | None = None, known_at: datetime | None = None, context: Context) -> Snapshot:
+        """As of a day (without one: today, and the nearest terms outside the term), by what was recorded until an instant."""
+        known = await self._known(agreement_id, known_at, context.caller)
+        return _snapshot(agreement_id, known, context, as_of=as_of)
+
+    async def page(self, *, status: Status | None, cursor: str, limit: int, context: Context) -> ListPage:
+        """Refuses with `Invalid` a cursor that no page gave."""
+        if cursor and not (cursor.isdecimal() and len(cursor) < 19):
+            raise invalid("cursor", "must be the cursor of a page before")
+        before = int(cursor) if cursor else None
+        rows = await self._listing.page(context.caller, status=status, before=before, limit=limit + 1)
+        more = len(rows) > limit
+        items = rows[:limit]
+        return ListPage(items=items, next_cursor=str(items[-1].drafted_position) if more else None)
+
+    async def history(self, agreement_id: UUID, *, known_at: datetime | None, context: Context) -> list[Recorded[Fact]]:
+        await self._known(agreement_id, known_at, context.caller)
+        return await self._store.load(agreement_id, known_at=known_at)
+
+    async def version(self, agreement_id: UUID, number: int, *, context: Context) -> tuple[TermsVersion, int]:
+        """The version of the terms and the version of the stream it was read from."""
+        known = await self._known(agreement_id, None, context.caller)
+        return known.state.version(number), known.version
+
+    async def diff(self, agreement_id: UUID, *, before: int, after: int, context: Context) -> tuple[tuple[Change, ...], int]:
+        """What changed between two versions of the terms, and the version of the stream it was read from."""
+        known = await self._known(agreement_id, None, context.caller)
+        return difference(known.state.version(before).terms, known.state.version(after).terms), known.version
+
+    async def terms_in_force(
+        self, agreement_id: UUID, *, first: date, last: date, known_at: datetime | None, context: Context
+    ) -> TermsInForce:
+        """Everything that any day of [first, last] is judged by; nothing before both have signed."""
+        if last < first:
+            raise invalid("to_day", f"must not be before from_day {first}")
+        known = await self._known(agreement_id, known_at, context.caller)
+        return TermsInForce(versions=known.state.terms_between(first, last), last_day=known.state.last_day)
+
+    async def _change(
+        self,
+        agreement_id: UUID,
+        decide: Callable[[Agreement], Sequence[Fact]],
+        expected_version: int | None,
+        context: Context,
+    ) -> Snapshot:
+        await self._known(agreement_id, None, context.caller)
+        changed = await self._repository.execute(
+            agreement_id, lambda agreement: decide(_existing(agreement)), context=context, expected_version=expected_version
+        )
+        return _snapshot(agreement_id, changed, context)
+
+    async def _known(self, agreement_id: UUID, known_at: datetime | None, caller: Caller) -> Versioned[Agreement]:
+        """Who may see it is decided by the newest terms, whatever instant is asked for."""
+        newest = await self._repository.load(agreement_id)
+        if newest is None or not caller.speaks_for_any(newest.state.readers):
+            raise AgreementNotFound(agreement_id)
+        known = newest if known_at is None else await self._repository.load(agreement_id, known_at=known_at)
+        if known is None:
+            raise AgreementNotFound(agreement_id)
+        return known
+
+
+def _evolved(agreement: Agreement | None, recorded: Recorded[Fact]) -> Agreement:
+    return rules.evolve(agreement, recorded.event, recorded_at=recorded.metadata.recorded_at)
+
+
+def _existing(agreement: Agreement | None) -> Agreement:
+    assert agreement is not None, "a stream that was seen does not vanish"
+    return agreement
+
+
+def _snapshot(agreement_id: UUID, known: Versioned[Agreement], context: Context, *, as_of: date | None = None) -> Snapshot:
+    agreement = known.state
+    today = day_of(instant_of(context.recorded_at), ZoneInfo(agreement.newest.terms.zone))
+    return Snapshot(
+        id=agreement_id,
+        version=known.version,
+        status=agreement.status_on(as_of) if as_of else agreement.status,
+        terms=agreement.terms_on(as_of) if as_of else agreement.shown_on(today),
+        pending=agreement.pending,
+        signatures=agreement.signatures,
+        last_day=agreement.last_day,
+    )

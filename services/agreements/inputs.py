@@ -1,0 +1,46 @@
+"""What callers write as text, read the same at both doors: ids, days, instants, states. Refuses with the place it stood in."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from uuid import UUID
+
+from services.agreements.agreement import STATUSES, AgreementNotFound, Status
+from services.vocabulary.errors import invalid
+from services.vocabulary.period import datetime_of, parse_day, parse_instant
+
+_REASON_LENGTH = 1000
+
+
+def agreement_id(text: str) -> UUID:
+    """What is no id is nobody's agreement: refuses with `AgreementNotFound`."""
+    try:
+        found = UUID(text)
+    except ValueError:
+        raise AgreementNotFound(text[:64]) from None
+    if str(found) != text.lower():
+        raise AgreementNotFound(text[:64])
+    return found
+
+
+def day_or_none(text: str | None, *, place: str) -> date | None:
+    return parse_day(text, place=place) if text else None
+
+
+def moment_or_none(text: str | None, *, place: str) -> datetime | None:
+    return datetime_of(parse_instant(text, place=place)) if text else None
+
+
+def status_or_none(text: str) -> Status | None:
+    if not text:
+        return None
+    for status in STATUSES:
+        if status == text:
+            return status
+    raise invalid("status", f"must be one of {', '.join(STATUSES)}, not {text[:40]!r}")
+
+
+def reason(text: str) -> str:
+    if len(text) > _REASON_LENGTH:
+        raise invalid("reason", f"must have at most {_REASON_LENGTH} characters, not {len(text)}")
+    return text

@@ -1,0 +1,156 @@
+"""The gRPC door of agreements. Translation only; an `expected_version` of 0 means whatever is newest."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from upheld.agreements.v1 import agreements_pb2 as messages
+from upheld.agreements.v1.agreements_pb2_grpc import AgreementsServicer
+
+from services.agreements import inputs, wire
+from services.agreements.application import Agreements
+from services.agreements.document import form_of, parse_document
+from services.agreements.terms import Terms
+from services.chassis.context import Context
+from services.chassis.rpc import context_of
+from services.vocabulary.errors import invalid
+from services.vocabulary.period import parse_day
+
+if TYPE_CHECKING:
+    from upheld.agreements.v1.agreements_pb2_grpc import _ServicerContext as Call
+
+SERVICE = "upheld.agreements.v1.Agreements"
+
+_MOST_ON_A_PAGE = 200
+_USUAL_ON_A_PAGE = 50
+
+
+class AgreementsRpc(AgreementsServicer):
+    """The calls of agreements.proto."""
+
+    def __init__(self, agreements: Agreements) -> None:
+        self._agreements = agreements
+
+    async def DraftAgreement(self, request: messages.DraftAgreementRequest, context: Call) -> messages.Agreement:
+        terms = await _terms(request.document)
+        return wire.agreement_message(await self._agreements.draft(terms, context=_because(context, request.reason)))
+
+    async def ReviseDraft(self, request: messages.ReviseDraftRequest, context: Call) -> messages.Agreement:
+        stream, terms = inputs.agreement_id(request.agreement_id), await _terms(request.document)
+        revised = await self._agreements.revise(
+            stream, terms, expected_version=request.expected_version or None, context=_because(context, request.reason)
+        )
+        return wire.agreement_message(revised)
+
+    async def ProposeAgreement(self, request: messages.ProposeAgreementRequest, context: Call) -> messages.Agreement:
+        proposed = await self._agreements.propose(
+            inputs.agreement_id(request.agreement_id),
+            expected_version=request.expected_version or None,
+            context=_because(context, request.reason),
+        )
+        return wire.agreement_message(proposed)
+
+    async def WithdrawProposal(self, request: messages.WithdrawProposalRequest, context: Call) -> messages.Agreement:
+        withdrawn = await self._agreements.withdraw(
+            inputs.agreement_id(request.agreement_id),
+            expected_version=request.expected_version or None,
+            context=_because(context, request.reason),
+        )
+        return wire.agreement_message(withdrawn)
+
+    async def SignAgreement(self, request: messages.SignAgreementRequest, context: Call) -> messages.Agreement:
+        signed = await self._agreements.sign(
+            inputs.agreement_id(request.agreement_id),
+            request.digest,
+            expected_version=request.expected_version or None,
+            context=_because(context, request.reason),
+        )
+        return wire.agreement_message(signed)
+
+    async def ProposeAmendment(self, request: messages.ProposeAmendmentRequest, context: Call) -> messages.Agreement:
+        stream = inputs.agreement_id(request.agreement_id)
+        effective_on = parse_day(request.effective_on, place="effective_on")
+        proposed = await self._agreements.propose_amendment(
+            stream,
+            await _terms(request.document),
+            effective_on=effective_on,
+            expected_version=request.expected_version or None,
+            context=_because(context, request.reason),
+        )
+        return wire.agreement_message(proposed)
+
+    async def TerminateAgreement(self, request: messages.TerminateAgreementRequest, context: Call) -> messages.Agreement:
+        ended = await self._agreements.terminate(
+            inputs.agreement_id(request.agreement_id),
+            last_day=parse_day(request.last_day, place="last_day"),
+            expected_version=request.expected_version or None,
+            context=_because(context, request.reason),
+        )
+        return wire.agreement_message(ended)
+
+    async def GetAgreement(self, request: messages.GetAgreementRequest, context: Call) -> messages.Agreement:
+        found = await self._agreements.get(
+            inputs.agreement_id(request.agreement_id),
+            as_of=inputs.day_or_none(request.as_of, place="as_of"),
+            known_at=inputs.moment_or_none(request.known_at, place="known_at"),
+            context=context_of(context),
+        )
+        return wire.agreement_message(found)
+
+    async def ListAgreements(self, request: messages.ListAgreementsRequest, context: Call) -> messages.ListAgreementsResponse:
+        acting = context_of(context)
+        page = await self._agreements.page(
+            status=inputs.status_or_none(request.status),
+            cursor=request.page_token,
+            limit=_page_size(request.page_size),
+            context=acting,
+        )
+        found = [await self._agreements.get(inputs.agreement_id(item.id), context=acting) for item in page.items]
+        return messages.ListAgreementsResponse(
+            agreements=[wire.agreement_message(snapshot) for snapshot in found], next_page_token=page.next_cursor or ""
+        )
+
+    async def GetHistory(self, request: messages.GetHistoryRequest, context: Call) -> messages.GetHistoryResponse:
+        entries = await self._agreements.history(
+            inputs.agreement_id(request.agreement_id),
+            known_at=inputs.moment_or_none(request.known_at, place="known_at"),
+            context=context_of(context),
+        )
+        return wire.history_message(entries)
+
+    async def DiffTerms(self, request: messages.DiffTermsRequest, context: Call) -> messages.DiffTermsResponse:
+        changes, _ = await self._agreements.diff(
+            inputs.agreement_id(request.agreement_id),
+            before=request.from_version,
+            after=request.to_version,
+            context=context_of(context),
+        )
+        return wire.changes_message(changes)
+
+    async def GetTermsInForce(self, request: messages.GetTermsInForceRequest, context: Call) -> messages.GetTermsInForceResponse:
+        in_force = await self._agreements.terms_in_force(
+            inputs.agreement_id(request.agreement_id),
+            first=parse_day(request.from_day, place="from_day"),
+            last=parse_day(request.to_day, place="to_day"),
+            known_at=inputs.moment_or_none(request.known_at, place="known_at"),
+            context=context_of(context),
+        )
+        return wire.terms_in_force_message(in_force)
+
+
+def _because(call: Call, reason: str) -> Context:
+    """The proven context, with the reason that the message gives."""
+    context = context_of(call)
+    return replace(context, reason=inputs.reason(reason)) if reason else context
+
+
+async def _terms(document: str) -> Terms:
+    return await asyncio.to_thread(parse_document, document, form=form_of(document))
+
+
+def _page_size(asked: int) -> int:
+    if not 0 <= asked <= _MOST_ON_A_PAGE:
+        raise invalid("page_size", f"must be from 1 to {_MOST_ON_A_PAGE}, not {asked}")
+    return asked or _USUAL_ON_A_PAGE

@@ -1,0 +1,155 @@
+"""The list of agreements as a read model. Rebuilt from the log at any time; decides nothing, and a change may show up a moment late."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import assert_never
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from services.agreements.agreement import (
+    Activated,
+    Amended,
+    AmendmentProposed,
+    Drafted,
+    Expired,
+    Fact,
+    Proposed,
+    Revised,
+    Signed,
+    Status,
+    Terminated,
+    Withdrawn,
+)
+from services.agreements.terms import Terms, stored_terms
+from services.chassis.database import Database
+from services.chassis.events import Recorded
+from services.vocabulary.identity import Caller
+
+METADATA = sa.MetaData()
+
+AGREEMENTS = sa.Table(
+    "agreements",
+    METADATA,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("drafted_position", sa.BigInteger, nullable=False, unique=True),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("provider", sa.Text, nullable=False),
+    sa.Column("customer", sa.Text, nullable=False),
+    sa.Column("effective_on", sa.Text, nullable=False),
+    sa.Column("ends_on", sa.Text, nullable=False),
+    sa.Column("last_day", sa.Text, nullable=False),
+    sa.Column("terms_version", sa.Integer, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("updated_at", sa.Text, nullable=False),
+    sa.Column("updated_position", sa.BigInteger, nullable=False),
+    sa.Index("agreements_by_status", "status", "ends_on"),
+)
+
+READERS = sa.Table(
+    "agreement_readers",
+    METADATA,
+    sa.Column("organisation", sa.Text, primary_key=True),
+    sa.Column("agreement_id", sa.Text, primary_key=True),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """A line of the list; empty texts: open-ended, not ended. `terms_version` is 0 until both have signed the first."""
+
+    id: str
+    drafted_position: int
+    status: Status
+    title: str
+    provider: str
+    customer: str
+    effective_on: str
+    ends_on: str
+    last_day: str
+    terms_version: int
+    version: int
+    updated_at: str
+
+
+class AgreementList:
+    """Answers from the read model only what the caller may see."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def page(self, caller: Caller, *, status: Status | None, before: int | None, limit: int) -> list[Listed]:
+        """Newest drafts first, those drafted before a position of the log."""
+        columns = [AGREEMENTS.c[name] for name in Listed.__dataclass_fields__]
+        query = sa.select(*columns).order_by(AGREEMENTS.c.drafted_position.desc()).limit(limit)
+        if not caller.is_service:
+            query = query.join(READERS, READERS.c.agreement_id == AGREEMENTS.c.id).where(READERS.c.organisation == caller.organisation)
+        if status is not None:
+            query = query.where(AGREEMENTS.c.status == status)
+        if before is not None:
+            query = query.where(AGREEMENTS.c.drafted_position < before)
+        rows = await self._database.read(lambda connection: connection.execute(query).mappings().all())
+        return [Listed(**row) for row in rows]
+
+    async def ending_before(self, day: date) -> list[str]:
+        """The ids of running agreements whose last agreed day lies before a day."""
+        table = AGREEMENTS.c
+        query = sa.select(table.id).where(table.status == "active", table.ends_on != "", table.ends_on < day.isoformat())
+        return list(await self._database.read(lambda connection: connection.execute(query).scalars().all()))
+
+
+def apply(connection: Connection, recorded: Recorded[Fact]) -> None:
+    """One fact into the rows; the projection sees to it that each comes once and in order."""
+    agreement_id = str(recorded.stream)
+    values = {
+        **_changed(recorded.event),
+        "version": recorded.version,
+        "updated_at": recorded.metadata.recorded_at,
+        "updated_position": recorded.position,
+    }
+    if isinstance(recorded.event, Drafted):
+        first = {"id": agreement_id, "drafted_position": recorded.position, "status": "draft", "last_day": "", "terms_version": 0}
+        connection.execute(sa.insert(AGREEMENTS).values({**first, **values}))
+    else:
+        connection.execute(sa.update(AGREEMENTS).where(AGREEMENTS.c.id == agreement_id).values(values))
+    if isinstance(recorded.event, Drafted | Revised | Activated | Amended):
+        _replace_readers(connection, agreement_id, stored_terms(recorded.event.document))
+
+
+def _changed(fact: Fact) -> Mapping[str, str | int]:
+    match fact:
+        case Drafted() | Revised():
+            return _of_terms(stored_terms(fact.document))
+        case Proposed():
+            return {"status": "proposed"}
+        case Withdrawn():
+            return {"status": "draft" if fact.terms_version == 1 else "active"}
+        case Signed() | AmendmentProposed():
+            return {}
+        case Activated() | Amended():
+            return {"status": "active", "terms_version": fact.terms_version, **_of_terms(stored_terms(fact.document))}
+        case Terminated():
+            return {"status": "terminated", "last_day": fact.last_day.isoformat()}
+        case Expired():
+            return {"status": "expired", "last_day": fact.last_day.isoformat()}
+        case _:
+            assert_never(fact)
+
+
+def _of_terms(terms: Terms) -> Mapping[str, str | int]:
+    return {
+        "title": terms.title,
+        "provider": terms.provider,
+        "customer": terms.customer,
+        "effective_on": terms.effective_on.isoformat(),
+        "ends_on": terms.ends_on.isoformat() if terms.ends_on else "",
+    }
+
+
+def _replace_readers(connection: Connection, agreement_id: str, terms: Terms) -> None:
+    connection.execute(sa.delete(READERS).where(READERS.c.agreement_id == agreement_id))
+    connection.execute(sa.insert(READERS), [{"organisation": each, "agreement_id": agreement_id} for each in sorted(terms.readers)])

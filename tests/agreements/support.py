@@ -1,0 +1,231 @@
+"""What the tests of agreements share: a document, its terms, an agreement at every stage, and the service running on SQLite."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import grpc.aio
+import httpx2
+import yaml
+from upheld.agreements.v1.agreements_pb2_grpc import AgreementsStub
+
+from services.agreements import agreement as rules
+from services.agreements.__main__ import compose
+from services.agreements.agreement import Agreement, Fact
+from services.agreements.document import read_document
+from services.agreements.terms import Node, Terms, digest, parse_terms
+from services.chassis.clock import MovableClock
+from services.chassis.service import Host, Platform, platform
+from services.chassis.settings import Settings
+from services.vocabulary.identity import OrganisationId, Role
+
+if TYPE_CHECKING:
+    from upheld.agreements.v1.agreements_pb2_grpc import AgreementsAsyncStub
+
+PROVIDER = OrganisationId("nordwind-hosting")
+CUSTOMER = OrganisationId("bank-am-markt")
+AUDITOR = OrganisationId("bafin-examiner")
+STRANGER = OrganisationId("somebody-else")
+JANUARY_5 = "2026-01-05T09:00:00Z"
+MARCH_9 = datetime(2026, 3, 9, 12, tzinfo=UTC)
+
+EXAMPLE = re.search(r"```yaml\n(.*?)```", (Path(__file__).parents[2] / "docs" / "terms.md").read_text(), re.DOTALL)
+assert EXAMPLE is not None
+DOCUMENT: str = EXAMPLE[1]
+
+Change = Callable[[dict[str, Any]], object]
+
+
+def document(change: Change = lambda _: None) -> dict[str, Any]:
+    """The example as plain nodes, changed."""
+    nodes = read_document(DOCUMENT)
+    assert isinstance(nodes, dict)
+    changed: dict[str, Any] = copy.deepcopy(nodes)
+    change(changed)
+    return changed
+
+
+def terms(change: Change = lambda _: None) -> Terms:
+    node: Node = document(change)
+    return parse_terms(node)
+
+
+def availability_of(target: str) -> Change:
+    """The first objective's target, with tiers that fit."""
+
+    def change(nodes: dict[str, Any]) -> None:
+        nodes["objectives"][0] |= {"target": target, "credits": [{"below": target, "percent": "10"}]}
+
+    return change
+
+
+def yaml_of(change: Change = lambda _: None) -> str:
+    return yaml.safe_dump(document(change), sort_keys=False)
+
+
+TERMS = terms()
+
+
+def given(*facts: Fact, recorded_at: str = JANUARY_5) -> Agreement:
+    """The agreement after these facts."""
+    return then(None, facts, recorded_at=recorded_at)
+
+
+def then(agreement: Agreement | None, facts: Iterable[Fact], *, recorded_at: str = JANUARY_5) -> Agreement:
+    for fact in facts:
+        agreement = rules.evolve(agreement, fact, recorded_at=recorded_at)
+    assert agreement is not None
+    return agreement
+
+
+def drafted(agreed: Terms = TERMS) -> Agreement:
+    return given(*rules.draft(agreed, by=PROVIDER))
+
+
+def proposed(agreed: Terms = TERMS) -> Agreement:
+    agreement = drafted(agreed)
+    return then(agreement, rules.propose(agreement, by=PROVIDER))
+
+
+def signed_by_both(agreement: Agreement, *, recorded_at: str = JANUARY_5) -> Agreement:
+    """What waits for signatures, signed by the customer and then by the provider."""
+    for organisation in (CUSTOMER, PROVIDER):
+        assert agreement.pending is not None
+        facts = rules.sign(agreement, named_digest=agreement.pending.digest, by=organisation, signatory=f"signatory of {organisation}")
+        agreement = then(agreement, facts, recorded_at=recorded_at)
+    return agreement
+
+
+def active(agreed: Terms = TERMS) -> Agreement:
+    return signed_by_both(proposed(agreed))
+
+
+def amendment_proposed(agreement: Agreement, amended: Terms, *, effective_on: date) -> Agreement:
+    facts = rules.propose_amendment(agreement, amended, effective_on=effective_on, reason="Agreed in the review", by=CUSTOMER)
+    return then(agreement, facts)
+
+
+def amended(agreement: Agreement, amended_terms: Terms, *, effective_on: date, recorded_at: str = JANUARY_5) -> Agreement:
+    return signed_by_both(amendment_proposed(agreement, amended_terms, effective_on=effective_on), recorded_at=recorded_at)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """An HTTP answer, its ETag's version read."""
+
+    status: int
+    body: Any
+    headers: Mapping[str, str]
+
+    @property
+    def version(self) -> int:
+        return int(self.headers["etag"].strip('"'))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """The service behind its real doors, with a clock that can be moved."""
+
+    host: Host
+    platform: Platform
+    clock: MovableClock
+    http: httpx2.AsyncClient
+    stub: AgreementsAsyncStub
+
+    def token(self, organisation: str, *roles: Role) -> str:
+        return self.platform.identity.issue(
+            subject=f"{organisation}/{'+'.join(roles)}", organisation=organisation, roles=roles, lifetime=timedelta(days=3650)
+        )
+
+    def metadata(self, organisation: str, *roles: Role) -> tuple[tuple[str, str], ...]:
+        return (("authorization", f"Bearer {self.token(organisation, *roles)}"),)
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        by: OrganisationId = PROVIDER,
+        role: Role = Role.SERVICE_MANAGER,
+        version: int | None = None,
+        media_type: str = "application/json",
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """`body` is sent as it is when it is text, else as JSON."""
+        sent = dict(headers or {})
+        sent["authorization"] = f"Bearer {self.token(by, role)}"
+        if version is not None:
+            sent["if-match"] = f'"{version}"'
+        if body is not None:
+            sent["content-type"] = media_type
+        content = body if isinstance(body, str | bytes | None) else httpx2.Request("POST", "http://x", json=body).content
+        response = await self.http.request(method, path, content=content, headers=sent)
+        parsed = response.json() if "json" in response.headers.get("content-type", "") else None
+        return Answer(status=response.status_code, body=parsed, headers=response.headers)
+
+    async def draft(self, change: Change = lambda _: None, *, idempotency_key: str = "") -> Answer:
+        headers = {"idempotency-key": idempotency_key} if idempotency_key else {}
+        return await self.ask("POST", "/v1/agreements", yaml_of(change), media_type="application/yaml", headers=headers)
+
+    async def sign(self, path: str, wanted_digest: str, version: int) -> Answer:
+        """By both, the customer first; answers what the second got."""
+        body = {"digest": wanted_digest}
+        first = await self.ask("POST", f"{path}/signatures", body, by=CUSTOMER, role=Role.SIGNATORY, version=version)
+        assert first.status == 200, first.body
+        return await self.ask("POST", f"{path}/signatures", body, by=PROVIDER, role=Role.SIGNATORY, version=first.version)
+
+    async def activate(self, change: Change = lambda _: None) -> tuple[str, Answer]:
+        """The path of a new active agreement and the last answer."""
+        draft = await self.draft(change)
+        assert draft.status == 201, draft.body
+        path = draft.headers["location"]
+        on_the_table = await self.ask("POST", f"{path}/proposal", version=draft.version)
+        return path, await self.sign(path, digest(terms(change)), on_the_table.version)
+
+
+@asynccontextmanager
+async def running(data: Path, *, start: datetime = MARCH_9, broker: bool = False) -> AsyncIterator[Running]:
+    """Without a broker its address leads nowhere, which holds up nothing but the relay."""
+    clock = MovableClock(start)
+    nats_url = "" if broker else "nats://127.0.0.1:9"
+    settings = Settings(data=data, http_port=0, grpc_port=0, nats_port=0, nats_url=nats_url, log_level="error", close_check_every_s=0.1)
+    shared = await platform(settings, clock, name="agreements")
+    host = Host([await compose(shared)], shared)
+    await host.start()
+    try:
+        async with (
+            httpx2.AsyncClient(base_url=f"http://127.0.0.1:{host.http_port}", timeout=20, trust_env=False) as http,
+            grpc.aio.insecure_channel(f"127.0.0.1:{host.grpc_port}") as channel,
+        ):
+            yield Running(host=host, platform=shared, clock=clock, http=http, stub=AgreementsStub(channel))
+    finally:
+        await host.stop()
+
+
+def play(data: Path, scene: Callable[[Running], Awaitable[None]], *, broker: bool = False) -> None:
+    """Runs a scene against a service of its own."""
+
+    async def act() -> None:
+        async with running(data, broker=broker) as service:
+            await scene(service)
+
+    asyncio.run(act())
+
+
+async def soon(ask: Callable[[], Awaitable[Answer]], enough: Callable[[Answer], bool]) -> Answer:
+    """Asks until the answer is enough: for what follows a moment later."""
+    for _ in range(500):
+        answer = await ask()
+        if enough(answer):
+            return answer
+        await asyncio.sleep(0.02)
+    raise AssertionError("it did not follow")

@@ -1,0 +1,117 @@
+"""Stored facts: every version that was ever written loads for ever, and what of them is published."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from google.protobuf.message import Message
+from upheld.agreements.v1 import events_pb2
+
+from services.agreements.agreement import (
+    FACTS,
+    Activated,
+    Amended,
+    AmendmentProposed,
+    Drafted,
+    Expired,
+    Fact,
+    Proposed,
+    Revised,
+    Signed,
+    Terminated,
+    Withdrawn,
+)
+from services.agreements.bus import translate
+from services.agreements.terms import canonical_json, digest
+from services.agreements.wire import terms_of
+from services.chassis.events import Metadata, Recorded, Registry
+from tests.agreements.support import CUSTOMER, PROVIDER, TERMS
+
+GOLDEN = Path(__file__).parents[1] / "contracts" / "agreements"
+REGISTRY: Registry[Fact] = Registry(FACTS)
+AGREEMENT = UUID("0b6c4a52-7d8e-4c38-9d57-0d3d5c6f3a01")
+DOCUMENT, DIGEST = canonical_json(TERMS), digest(TERMS)
+
+SPOKEN: dict[str, Fact] = {
+    "agreement.drafted.v1": Drafted(document=DOCUMENT, digest=DIGEST, drafted_by=PROVIDER),
+    "agreement.revised.v1": Revised(document=DOCUMENT, digest=DIGEST, revised_by=CUSTOMER),
+    "agreement.proposed.v1": Proposed(terms_version=1, digest=DIGEST, proposed_by=PROVIDER),
+    "agreement.withdrawn.v1": Withdrawn(terms_version=1, digest=DIGEST, withdrawn_by=CUSTOMER),
+    "agreement.signed.v1": Signed(terms_version=1, digest=DIGEST, role="customer", organisation=CUSTOMER, signatory="Marta"),
+    "agreement.activated.v1": Activated(terms_version=1, document=DOCUMENT, digest=DIGEST, effective_on=date(2026, 1, 1)),
+    "agreement.amendment-proposed.v1": AmendmentProposed(
+        terms_version=2, document=DOCUMENT, digest=DIGEST, effective_on=date(2026, 5, 1), reason="Review", proposed_by=CUSTOMER
+    ),
+    "agreement.amended.v1": Amended(terms_version=2, document=DOCUMENT, digest=DIGEST, effective_on=date(2026, 5, 1), reason="Review"),
+    "agreement.terminated.v1": Terminated(last_day=date(2026, 6, 30), provider=PROVIDER, terminated_by=CUSTOMER),
+    "agreement.expired.v1": Expired(last_day=date(2026, 12, 31), provider=PROVIDER),
+}
+
+
+def recorded(fact: Fact) -> Recorded[Fact]:
+    metadata = Metadata(
+        event_id="e1",
+        recorded_at="2026-03-09T12:00:00Z",
+        actor="ida",
+        organisation=PROVIDER,
+        reason="Because",
+        tool="http",
+        correlation_id="c1",
+        causation_id="",
+        traceparent="",
+    )
+    return Recorded(position=7, stream=AGREEMENT, version=1, type=REGISTRY.name_of(fact), event=fact, metadata=metadata)
+
+
+def test_every_stored_fact_has_a_golden_file_and_every_file_a_fact() -> None:
+    assert {path.stem for path in GOLDEN.glob("*.json")} == set(REGISTRY.names) == set(SPOKEN)
+
+
+@pytest.mark.parametrize("name", SPOKEN)
+def test_what_was_stored_once_still_means_the_same(name: str) -> None:
+    stored = (GOLDEN / f"{name}.json").read_bytes()
+    assert REGISTRY.decode(name, stored) == (name, SPOKEN[name])
+    assert json.loads(REGISTRY.encode(SPOKEN[name])) == json.loads(stored)
+
+
+def test_a_step_of_a_negotiation_stays_private() -> None:
+    published = {name for name, fact in SPOKEN.items() if translate(recorded(fact))}
+    assert published == {"agreement.activated.v1", "agreement.amended.v1", "agreement.terminated.v1", "agreement.expired.v1"}
+
+
+@pytest.mark.parametrize(
+    ("name", "event", "kind"),
+    [
+        ("agreement.activated.v1", "agreement-activated", events_pb2.AgreementActivated),
+        ("agreement.amended.v1", "agreement-amended", events_pb2.AgreementAmended),
+        ("agreement.terminated.v1", "agreement-ended", events_pb2.AgreementEnded),
+        ("agreement.expired.v1", "agreement-ended", events_pb2.AgreementEnded),
+    ],
+)
+def test_a_published_fact_goes_out_under_the_providers_name(name: str, event: str, kind: type[Message]) -> None:
+    outgoing = translate(recorded(SPOKEN[name]))
+    assert outgoing is not None
+    assert (outgoing.tenant, outgoing.event, type(outgoing.message)) == (PROVIDER, event, kind)
+
+
+def test_an_amendment_is_published_whole() -> None:
+    outgoing = translate(recorded(SPOKEN["agreement.amended.v1"]))
+    assert outgoing is not None
+    message = outgoing.message
+    assert isinstance(message, events_pb2.AgreementAmended)
+    assert terms_of(message.terms) == TERMS
+    assert (message.agreement_id, message.terms_version, message.effective_on) == (str(AGREEMENT), 2, "2026-05-01")
+    assert (message.reason, message.recorded_at) == ("Review", "2026-03-09T12:00:00Z")
+
+
+def test_an_end_is_published_with_its_last_day_and_how_it_came() -> None:
+    for name, how, last_day in (("agreement.terminated.v1", "terminated", "2026-06-30"), ("agreement.expired.v1", "expired", "2026-12-31")):
+        outgoing = translate(recorded(SPOKEN[name]))
+        assert outgoing is not None
+        message = outgoing.message
+        assert isinstance(message, events_pb2.AgreementEnded)
+        assert (message.how, message.last_day, message.reason) == (how, last_day, "Because")

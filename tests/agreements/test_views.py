@@ -1,0 +1,84 @@
+"""The list of agreements, rebuilt from facts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from uuid import UUID
+
+from services.agreements.agreement import FACTS, Drafted, Expired, Fact, Proposed, Revised, Terminated, Withdrawn
+from services.agreements.terms import canonical_json, digest
+from services.agreements.views import METADATA, AgreementList, Listed, apply
+from services.chassis.context import Context
+from services.chassis.database import Database
+from services.chassis.event_store import EventStore
+from services.chassis.events import Registry
+from services.chassis.follower import Projection
+from services.chassis.settings import Settings
+from services.vocabulary.identity import Caller, OrganisationId, Role
+from tests.agreements.support import AUDITOR, CUSTOMER, PROVIDER, STRANGER, TERMS, terms
+
+ONE, TWO = UUID(int=1), UUID(int=2)
+SERVICE = Caller(subject="s", organisation=OrganisationId("upheld"), roles=frozenset({Role.SERVICE}))
+WITHOUT_AUDITOR = terms(lambda nodes: nodes.update(auditors=[], title="Without an auditor"))
+DRAFTED = Drafted(document=canonical_json(TERMS), digest=digest(TERMS), drafted_by=PROVIDER)
+PROPOSED = Proposed(terms_version=1, digest=digest(TERMS), proposed_by=PROVIDER)
+WITHDRAWN = Withdrawn(terms_version=1, digest=digest(TERMS), withdrawn_by=CUSTOMER)
+REVISED = Revised(document=canonical_json(WITHOUT_AUDITOR), digest=digest(WITHOUT_AUDITOR), revised_by=CUSTOMER)
+EXPIRED = Expired(last_day=date(2026, 12, 31), provider=PROVIDER)
+TERMINATED = Terminated(last_day=date(2026, 6, 30), provider=PROVIDER, terminated_by=CUSTOMER)
+
+
+def caller(organisation: OrganisationId) -> Caller:
+    return Caller(subject="x", organisation=organisation, roles=frozenset({Role.VIEWER}))
+
+
+def listed(data: Path, facts: Sequence[tuple[UUID, Fact]], who: Caller, *, times: int = 1) -> list[Listed]:
+    """What the caller's list holds once the facts were taken, so many times over."""
+
+    async def act() -> list[Listed]:
+        settings = Settings(data=data)
+        store, database = EventStore.open("agreements", settings, Registry(FACTS)), Database.open("agreements", settings, METADATA)
+        context = Context(caller=who, recorded_at=datetime(2026, 3, 9, tzinfo=UTC), correlation_id="c")
+        versions = dict.fromkeys((stream for stream, _ in facts), 0)
+        for stream, fact in facts:
+            await store.append(stream, expected_version=versions[stream], events=[fact], context=context)
+            versions[stream] += 1
+        projection = Projection("agreements", database, apply)
+        for _ in range(times):
+            await projection.take(await store.read(after=0, limit=100))
+        found = await AgreementList(database).page(who, status=None, before=None, limit=100)
+        await store.close()
+        await database.close()
+        return found
+
+    return asyncio.run(act())
+
+
+def test_a_line_follows_its_agreement(tmp_path: Path) -> None:
+    (line,) = listed(tmp_path, [(ONE, DRAFTED), (ONE, PROPOSED), (ONE, WITHDRAWN), (ONE, REVISED)], caller(CUSTOMER))
+    assert (line.id, line.status, line.title, line.version) == (str(ONE), "draft", "Without an auditor", 4)
+    assert (line.provider, line.customer, line.effective_on, line.ends_on) == (PROVIDER, CUSTOMER, "2026-01-01", "2026-12-31")
+    assert (line.last_day, line.terms_version, line.updated_at) == ("", 0, "2026-03-09T00:00:00Z")
+
+
+def test_what_ended_says_on_which_day(tmp_path: Path) -> None:
+    two, one = listed(tmp_path, [(ONE, DRAFTED), (TWO, DRAFTED), (ONE, EXPIRED), (TWO, TERMINATED)], SERVICE)
+    assert (one.status, one.last_day) == ("expired", "2026-12-31")
+    assert (two.status, two.last_day) == ("terminated", "2026-06-30")
+
+
+def test_parties_and_auditors_see_a_line_and_nobody_else_does(tmp_path: Path) -> None:
+    for number, (organisation, expected) in enumerate({PROVIDER: 1, CUSTOMER: 1, AUDITOR: 1, STRANGER: 0}.items()):
+        assert len(listed(tmp_path / str(number), [(ONE, DRAFTED)], caller(organisation))) == expected
+
+
+def test_who_is_no_auditor_any_more_sees_it_no_more(tmp_path: Path) -> None:
+    assert listed(tmp_path, [(ONE, DRAFTED), (ONE, REVISED)], caller(AUDITOR)) == []
+
+
+def test_facts_told_again_change_nothing(tmp_path: Path) -> None:
+    facts: list[tuple[UUID, Fact]] = [(ONE, DRAFTED), (TWO, DRAFTED), (ONE, PROPOSED), (TWO, TERMINATED)]
+    assert listed(tmp_path / "a", facts, SERVICE) == listed(tmp_path / "b", facts, SERVICE, times=3)
