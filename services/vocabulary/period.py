@@ -25,7 +25,8 @@ MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])", re.ASCII)
 _EARLIEST = date(1990, 1, 1)
 _LATEST = date(2200, 1, 1)
 
@@ -75,11 +76,13 @@ def parse_instant(text: str, *, place: str, assume_utc: bool = False) -> Instant
 def parse_day(text: str, *, place: str) -> date:
     """A civil date "2026-03-01"; refuses with `Invalid` anything else and dates outside 1990–2199."""
     try:
-        day = date.fromisoformat(text)
-    except (ValueError, TypeError):
-        raise invalid(place, f'must be a date such as "2026-03-01", not {text!r}') from None
-    if len(text) != len("2026-03-01") or not _EARLIEST <= day < _LATEST:
-        raise invalid(place, f"must be a date YYYY-MM-DD between {_EARLIEST} and {_LATEST}, not {text!r}")
+        day = date.fromisoformat(text) if _DAY.fullmatch(text) else None
+    except ValueError:
+        day = None
+    if day is None:
+        raise invalid(place, f'must be a date such as "2026-03-01", not {text!r}')
+    if not _EARLIEST <= day < _LATEST:
+        raise invalid(place, f"must be a date between {_EARLIEST} and {_LATEST}, not {text!r}")
     return day
 
 

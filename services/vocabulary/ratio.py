@@ -8,8 +8,8 @@ from fractions import Fraction
 
 from services.vocabulary.errors import invalid
 
-_PERCENT = re.compile(r"\d{1,3}(\.\d{1,9})?")
-_EXACT = re.compile(r"(\d{1,40})/([1-9]\d{0,39})")
+_PERCENT = re.compile(r"\d{1,3}(\.\d{1,9})?", re.ASCII)
+_EXACT = re.compile(r"(\d{1,40})/([1-9]\d{0,39})", re.ASCII)
 
 ONE = Fraction(1)
 
