@@ -111,22 +111,19 @@ class Play:
                 self.tell(f"[yellow]early warning[/yellow]: {percent} % of March's error budget is spent", self._assessment(month))
             if day == story.BREACHED_AFTER:
                 await self._until(lambda: self._progress(month), lambda progress: bool(progress["lost"]))
+                await self._until(self._improvements, lambda found: bool(found) and found[0]["status"] == "analysed")
                 self.tell("[red]breached[/red]: nothing can bring March back to 99.9 %; told once", self._assessment(month))
         result = await self._availability(month)
         self.tell(f"31 days measured: {story.down_minutes(month)} minutes down, availability to date {result['attainment_percent']} %")
 
     async def _analyse(self) -> None:
         await self._close(story.MONTHS[0], date(2026, 4, 2))
-        ida = self.as_(story.IDA)
-        whole = await ida.get(self._assessment(story.MONTHS[0]))
-
-        async def analysed() -> Json:
-            return (await ida.get("/v1/improvements", agreement_id=self.agreement_id)).body["items"]
+        whole = await self.as_(story.IDA).get(self._assessment(story.MONTHS[0]))
 
         def covers_the_month(found: Json) -> bool:
             return bool(found) and bool(found[0]["measured"]) and found[0]["measured"]["measured_until"] == whole.body["end"]
 
-        items = await self._until(analysed, covers_the_month)
+        items = await self._until(self._improvements, covers_the_month)
         improvement = items[0]
         self.improvement_id = improvement["id"]
         self.checks.append(Check(what="improvements opened by the breach", expected="1", found=str(len(items))))
@@ -255,7 +252,8 @@ class Play:
         self.on(day, 9)
         closed = await self.as_(story.IDA).post(f"/v1/assessments/{self.agreement_id}/{month}/close", reason="All observations are in")
         credit = closed.body["credit"]
-        self.tell(f"{month} closed: credit {credit['amount']} {credit['currency']}", self._assessment(month))
+        await self._issued(self.as_(story.JON), month)
+        self.tell(f"{month} closed and reported: credit {credit['amount']} {credit['currency']}", self._assessment(month))
 
     async def _availability(self, month: Month) -> Json:
         answer = await self.as_(story.IDA).get(self._assessment(month))
@@ -263,6 +261,9 @@ class Play:
 
     async def _progress(self, month: Month) -> Json:
         return (await self._availability(month))["progress"]
+
+    async def _improvements(self) -> Json:
+        return (await self.as_(story.IDA).get("/v1/improvements", agreement_id=self.agreement_id)).body["items"]
 
     async def _until(self, ask: Callable[[], Awaitable[Json]], enough: Callable[[Json], bool]) -> Json:
         """Asks again until the answer is enough; events travel between services, so the next answer may be a moment away."""

@@ -31,27 +31,29 @@ def panel(shared: Platform) -> Panel:
     return Panel(Group(rows, hint), title="Upheld is up", border_style="green", expand=False)
 
 
-def demo_panel(shared: Platform, play: Play, folder: Path, seconds: float) -> Panel:
-    """What to open after the demonstration, with ready-made tokens."""
-    url = shared.public_url
-    tokens = {person: _token(play, person) for person in (story.JON, story.IDA, story.AUDITOR)}
-    rows = _rows(
-        [
-            ("portal, as the client", f"{url}/portal/enter#token={tokens[story.JON]}"),
-            *_docs(url),
-            ("history", f"UPHELD_DATA={folder} UPHELD_URL={url} .venv/bin/upheld history {play.agreement_id} -o {story.CUSTOMER}"),
-            (
-                "March's report",
-                f"UPHELD_DATA={folder} UPHELD_URL={url} .venv/bin/upheld report {play.agreement_id} 2026-03 -o {story.CUSTOMER}",
-            ),
-            *((f"token of {person.name}\n({person.organisation})", token) for person, token in tokens.items()),
-        ]
-    )
+def demo_panel(shared: Platform, play: Play, seconds: float) -> Panel:
+    """What to open after the demonstration."""
+    rows = _rows([("portal", f"{shared.public_url}/portal"), *_docs(shared.public_url), ("gRPC", shared.address("agreements"))])
     note = Text(
         f"\nThe platform's clock stands on {play.clock.now():%d %B %Y %H:%M} UTC and ticks on. Told in {seconds:.0f} s. Ctrl-C stops it.",
         style="dim",
     )
-    return Panel(Group(rows, note), title="All checks hold. Look around", border_style="green")
+    return Panel(Group(rows, note), title="All checks hold. Look around", border_style="green", expand=False)
+
+
+def demo_lines(shared: Platform, play: Play, folder: Path) -> list[tuple[str, str]]:
+    """What to copy, a line each: the portal's front door, the history, the report and the tokens."""
+    tokens = {person: _token(play, person) for person in (story.JON, story.IDA, story.AUDITOR)}
+    upheld = f"UPHELD_DATA={folder} UPHELD_URL={shared.public_url} .venv/bin/upheld"
+    return [
+        (f"The portal as {story.JON.name}, the client", f"{shared.public_url}/portal/enter#token={tokens[story.JON]}"),
+        (
+            "The agreement's history, as known on 1 March",
+            f"{upheld} history {play.agreement_id} -o {story.CUSTOMER} --known-at 2026-03-01T00:00:00Z",
+        ),
+        ("March's report", f"{upheld} report {play.agreement_id} 2026-03 -o {story.CUSTOMER}"),
+        *((f"Token of {person.name} ({person.organisation})", token) for person, token in tokens.items()),
+    ]
 
 
 def _docs(url: str) -> list[tuple[str, str]]:
@@ -105,34 +107,30 @@ def _credit(credit: Mapping[str, Json] | None) -> Text:
 
 
 def history_table(history: Mapping[str, Json]) -> Table:
-    """Every recorded step of an agreement."""
-    table = _table("History", "version", "what", "recorded at", "who", "for", "why")
-    for entry in history["items"] if "items" in history else history["entries"]:
-        table.add_row(
-            str(entry["version"]), entry["type"], entry["recorded_at"], entry["actor"], entry["organisation"], Text(entry["reason"])
-        )
+    """Every recorded step of an agreement; the JSON form has the instants to the microsecond and what caused what."""
+    table = _table("History", "", "recorded at", "what", "who", "why")
+    for entry in history["items"]:
+        recorded = f"{entry['recorded_at'][:16]}Z".replace("T", " ")
+        who = Text.assemble(entry["actor"], (f" ({entry['organisation']})", "dim"))
+        table.add_row(str(entry["version"]), Text(recorded, no_wrap=True), Text(entry["type"], no_wrap=True), who, Text(entry["reason"]))
     return table
 
 
 def state_table(state: Mapping[str, Json]) -> Table:
-    """The terms in force and who signed them."""
-    terms = state.get("terms") or {}
-    table = _table(f"State: {state['status']}, terms version {terms.get('number', '–')}", "objective", "indicator", "target")
-    document = terms.get("terms") or {}
-    for one in document.get("objectives", []):
-        target = one.get("target") or one.get("target_percent", "")
-        table.add_row(one.get("name") or one["id"], one["indicator"].get("kind", ""), f"{one.get('comparison', '>=')} {target} %")
-    for signature in state.get("signatures", []):
-        table.caption = "  ".join(
-            filter(None, [str(table.caption or ""), f"signed: {signature['signatory']} ({signature['organisation']})"])
-        )
+    """The terms in force, and who signed them."""
+    terms = state["terms"] or {"number": 0, "terms": {"objectives": []}}
+    table = _table(f"State: {state['status']}, terms version {terms['number']}", "objective", "indicator", "target")
+    for one in terms["terms"]["objectives"]:
+        table.add_row(one["name"], one["indicator"]["kind"], f"{one['comparison']} {one['target']} %")
+    signed = [f"{each['signatory']} ({each['organisation']})" for each in state["signatures"] if each["terms_version"] == terms["number"]]
+    table.caption = f"signed by {' and '.join(signed)}" if signed else "signed by nobody yet"
     return table
 
 
 def report_view(report: Mapping[str, Json]) -> Group:
     """A report in the terminal."""
     period = report["period"]
-    title = f"{report['agreement']['title']}  {period['month']}{'  (provisional)' if period['provisional'] else ''}"
+    title = f"{report['agreement']['title']}  {period['period']}{'  (provisional)' if period['provisional'] else ''}"
     table = _table(title, "objective", "target", "result", "previous", "verdict", "credit")
     for one in report["objectives"]:
         previous = one.get("previous") or {}
@@ -146,7 +144,8 @@ def report_view(report: Mapping[str, Json]) -> Group:
         )
     parts: list[RenderableType] = [table, _credit(report.get("credit"))]
     for improvement in report.get("improvements", []):
-        effect = f", {improvement['before']['percent']} % before, {improvement['after']['percent']} % after" if improvement["after"] else ""
+        before, after = improvement["before"], improvement["after"]
+        effect = f", {before['percent']} % before, {after['percent']} % after" if before and after else ""
         parts.append(Text(f"improvement: {improvement['recommendation']}: {improvement['status']}{effect}"))
     return Group(*parts)
 

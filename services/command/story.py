@@ -181,14 +181,26 @@ def _statuses(day: date) -> Iterator[dict[str, object]]:
         yield _status(component, morning, "up")
     for incident in INCIDENTS:
         if incident.day == day:
-            yield _status(incident.component, incident.start, "down")
-            yield _status(incident.component, incident.end, "up")
+            yield _outage(incident)
 
 
 def _status(component: str, at: datetime, state: str) -> dict[str, object]:
     when = _text(at)
     identity = f"{component}@{when}"
     return {"kind": "status", "service": SERVICE, "component": component, "id": identity, "observed_at": when, "state": state}
+
+
+def _outage(incident: Incident) -> dict[str, object]:
+    start = _text(incident.start)
+    return {
+        "kind": "outage",
+        "service": SERVICE,
+        "component": incident.component,
+        "id": f"{incident.component}@{start}",
+        "observed_at": start,
+        "until": _text(incident.end),
+        "cause": incident.cause,
+    }
 
 
 def _traffic_lines(day: date) -> Iterator[dict[str, object]]:

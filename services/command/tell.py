@@ -16,7 +16,7 @@ from services.command import clock_file, story
 from services.command.client import RequestFailed, connected
 from services.command.demo import STORY_BEGINS, Check, Play
 from services.command.host import SERVICES, running
-from services.command.show import checks_table, demo_panel
+from services.command.show import checks_table, demo_lines, demo_panel
 
 if TYPE_CHECKING:
     from services.chassis.service import Platform
@@ -57,7 +57,10 @@ async def tell(settings: Settings, *, data: Path | None, leave: bool, console: C
         if broken or leave:
             console.print(_closing(play.checks, broken, time.monotonic() - began))
             return 1 if broken else 0
-        console.print(demo_panel(shared, play, folder, time.monotonic() - began))
+        console.print(demo_panel(shared, play, time.monotonic() - began))
+        for title, line in demo_lines(shared, play, folder):
+            console.print(f"\n[bold]{title}[/bold]")
+            console.print(line, soft_wrap=True, markup=False, highlight=False)
         await host.serve_until_stopped()
     return 0
 
