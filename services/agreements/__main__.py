@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
-import sqlalchemy as sa
 from upheld.agreements.v1.agreements_pb2_grpc import add_AgreementsServicer_to_server
 
 from services.agreements import api, bus, rpc, views
@@ -20,7 +18,6 @@ from services.chassis.follower import Follower, Projection
 from services.chassis.http import create_app, seal
 from services.chassis.relay import Relay
 from services.chassis.service import Platform, Service
-from services.vocabulary.errors import Unavailable
 
 NAME = "agreements"
 VERSION = "1.0"
@@ -51,24 +48,13 @@ async def compose(platform: Platform) -> Service:
     return Service(
         name=NAME,
         app=app,
-        paths=("/v1/agreements", "/docs/agreements", "/openapi/agreements.json"),
+        paths=("/v1/agreements",),
         permissions=PERMISSIONS,
         servicers=((rpc.SERVICE, lambda server: add_AgreementsServicer_to_server(servicer, server)),),
         runners=(follower, timer),
         checks={
-            "events": _check(store.last_position),
-            "views": _check(lambda: database.read(lambda connection: connection.execute(sa.select(1)).scalar_one())),
+            "events": store.check,
+            "views": database.check,
         },
         close=close,
     )
-
-
-def _check(ask: Callable[[], Awaitable[int]]) -> Callable[[], Awaitable[str]]:
-    async def check() -> str:
-        try:
-            await ask()
-        except Unavailable as refusal:
-            return refusal.message
-        return ""
-
-    return check

@@ -174,11 +174,13 @@ class Agreement:
 
     @property
     def versions_in_force(self) -> tuple[TermsVersion, ...]:
-        """By effective date, each in force until the next one's; without those that a later signed one overtook from their start."""
+        """By effective date, each in force until the next one's; without those that a later signed one overtook from their start,
+        and those that would have begun after the last day."""
         return tuple(
             version
             for index, version in enumerate(self.signed)
             if all(later.effective_on > version.effective_on for later in self.signed[index + 1 :])
+            and (self.last_day is None or version.effective_on <= self.last_day)
         )
 
     def terms_on(self, day: date) -> TermsVersion | None:
@@ -215,8 +217,12 @@ class Agreement:
         return self.terms_on(day) or (versions[0] if day < self.first_day else versions[-1])
 
     def status_on(self, day: date) -> Status:
-        """The status as of a civil day: an agreement that ended later was active then."""
-        return "active" if self.signed and self.is_within_term(day) else self.status
+        """The status as of a civil day: one that ended later was not ended then, and one whose term is over by then has expired."""
+        if not self.signed:
+            return self.status
+        if self.last_day is None or day <= self.last_day:
+            return "active"
+        return "expired" if self.status == "active" else self.status
 
     def is_within_term(self, day: date) -> bool:
         return bool(self.signed) and self.first_day <= day and (self.last_day is None or day <= self.last_day)
@@ -318,6 +324,12 @@ class AmendmentOutsideTerm(Invalid):
     code = "amendment-outside-term"
 
 
+class PartiesStay(Invalid):
+    """Another party could read in the history what was drafted for somebody else."""
+
+    code = "parties-stay"
+
+
 class NotAmendable(Invalid):
     """The amendment changes what makes the agreement the one it is."""
 
@@ -344,11 +356,12 @@ def draft(terms: Terms, *, by: OrganisationId) -> tuple[Fact, ...]:
 
 
 def revise(agreement: Agreement, terms: Terms, *, by: OrganisationId) -> tuple[Fact, ...]:
-    """Quiet when nothing changed. Refuses with `NotAParty`, `NotADraft` and `AuthorNotAParty`."""
+    """Quiet when nothing changed. Refuses with `NotAParty`, `NotADraft`, `AuthorNotAParty` and `PartiesStay`."""
     _party(agreement, by)
     if agreement.status != "draft":
         raise NotADraft(agreement.status)
     _author(terms, by)
+    _same_parties(agreement.draft.terms, terms)
     if digest(terms) == agreement.draft.digest:
         return ()
     return (Revised(document=canonical_json(terms), digest=digest(terms), revised_by=by),)
@@ -460,6 +473,12 @@ def _party(agreement: Agreement, organisation: OrganisationId) -> PartyRole:
 def _author(terms: Terms, organisation: OrganisationId) -> None:
     if terms.role_of(organisation) is None:
         raise AuthorNotAParty(organisation)
+
+
+def _same_parties(before: Terms, after: Terms) -> None:
+    if {before.provider, before.customer} != {after.provider, after.customer}:
+        first, second = sorted((before.provider, before.customer))
+        raise PartiesStay(Violation(place="parties", rule=f"stay {first} and {second}; draft another agreement with somebody else"))
 
 
 def _pending(agreement: Agreement) -> TermsVersion:

@@ -214,4 +214,4 @@ async def _terms(request: Request) -> Terms:
     try:
         return await asyncio.to_thread(parse_document, content, form=form)
     except UnreadableDocument as refusal:
-        raise MalformedBody(refusal.message) from None
+        raise MalformedBody(*refusal.violations) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
@@ -128,6 +129,14 @@ class Agreements:
         more = len(rows) > limit
         items = rows[:limit]
         return ListPage(items=items, next_cursor=str(items[-1].drafted_position) if more else None)
+
+    async def snapshots(self, agreement_ids: Sequence[UUID], *, context: Context) -> list[Snapshot]:
+        """Each as it is now; left out is what the caller may not see, or no more: a page of the list is a moment older."""
+        found: list[Snapshot] = []
+        for agreement_id in agreement_ids:
+            with suppress(AgreementNotFound):
+                found.append(await self.get(agreement_id, context=context))
+        return found
 
     async def history(self, agreement_id: UUID, *, known_at: datetime | None, context: Context) -> list[Recorded[Fact]]:
         await self._known(agreement_id, known_at, context.caller)

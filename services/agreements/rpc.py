@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from upheld.agreements.v1 import agreements_pb2 as messages
@@ -13,18 +12,13 @@ from services.agreements import inputs, wire
 from services.agreements.application import Agreements
 from services.agreements.document import form_of, parse_document
 from services.agreements.terms import Terms
-from services.chassis.context import Context
-from services.chassis.rpc import context_of
-from services.vocabulary.errors import invalid
+from services.chassis.rpc import context_of, page_size
 from services.vocabulary.period import parse_day
 
 if TYPE_CHECKING:
     from upheld.agreements.v1.agreements_pb2_grpc import _ServicerContext as Call
 
 SERVICE = "upheld.agreements.v1.Agreements"
-
-_MOST_ON_A_PAGE = 200
-_USUAL_ON_A_PAGE = 50
 
 
 class AgreementsRpc(AgreementsServicer):
@@ -35,12 +29,12 @@ class AgreementsRpc(AgreementsServicer):
 
     async def DraftAgreement(self, request: messages.DraftAgreementRequest, context: Call) -> messages.Agreement:
         terms = await _terms(request.document)
-        return wire.agreement_message(await self._agreements.draft(terms, context=_because(context, request.reason)))
+        return wire.agreement_message(await self._agreements.draft(terms, context=context_of(context, because=request.reason)))
 
     async def ReviseDraft(self, request: messages.ReviseDraftRequest, context: Call) -> messages.Agreement:
         stream, terms = inputs.agreement_id(request.agreement_id), await _terms(request.document)
         revised = await self._agreements.revise(
-            stream, terms, expected_version=request.expected_version or None, context=_because(context, request.reason)
+            stream, terms, expected_version=request.expected_version or None, context=context_of(context, because=request.reason)
         )
         return wire.agreement_message(revised)
 
@@ -48,7 +42,7 @@ class AgreementsRpc(AgreementsServicer):
         proposed = await self._agreements.propose(
             inputs.agreement_id(request.agreement_id),
             expected_version=request.expected_version or None,
-            context=_because(context, request.reason),
+            context=context_of(context, because=request.reason),
         )
         return wire.agreement_message(proposed)
 
@@ -56,7 +50,7 @@ class AgreementsRpc(AgreementsServicer):
         withdrawn = await self._agreements.withdraw(
             inputs.agreement_id(request.agreement_id),
             expected_version=request.expected_version or None,
-            context=_because(context, request.reason),
+            context=context_of(context, because=request.reason),
         )
         return wire.agreement_message(withdrawn)
 
@@ -65,7 +59,7 @@ class AgreementsRpc(AgreementsServicer):
             inputs.agreement_id(request.agreement_id),
             request.digest,
             expected_version=request.expected_version or None,
-            context=_because(context, request.reason),
+            context=context_of(context, because=request.reason),
         )
         return wire.agreement_message(signed)
 
@@ -77,7 +71,7 @@ class AgreementsRpc(AgreementsServicer):
             await _terms(request.document),
             effective_on=effective_on,
             expected_version=request.expected_version or None,
-            context=_because(context, request.reason),
+            context=context_of(context, because=request.reason),
         )
         return wire.agreement_message(proposed)
 
@@ -86,7 +80,7 @@ class AgreementsRpc(AgreementsServicer):
             inputs.agreement_id(request.agreement_id),
             last_day=parse_day(request.last_day, place="last_day"),
             expected_version=request.expected_version or None,
-            context=_because(context, request.reason),
+            context=context_of(context, because=request.reason),
         )
         return wire.agreement_message(ended)
 
@@ -104,10 +98,10 @@ class AgreementsRpc(AgreementsServicer):
         page = await self._agreements.page(
             status=inputs.status_or_none(request.status),
             cursor=request.page_token,
-            limit=_page_size(request.page_size),
+            limit=page_size(request.page_size),
             context=acting,
         )
-        found = [await self._agreements.get(inputs.agreement_id(item.id), context=acting) for item in page.items]
+        found = await self._agreements.snapshots([inputs.agreement_id(item.id) for item in page.items], context=acting)
         return messages.ListAgreementsResponse(
             agreements=[wire.agreement_message(snapshot) for snapshot in found], next_page_token=page.next_cursor or ""
         )
@@ -140,17 +134,5 @@ class AgreementsRpc(AgreementsServicer):
         return wire.terms_in_force_message(in_force)
 
 
-def _because(call: Call, reason: str) -> Context:
-    """The proven context, with the reason that the message gives."""
-    context = context_of(call)
-    return replace(context, reason=inputs.reason(reason)) if reason else context
-
-
 async def _terms(document: str) -> Terms:
     return await asyncio.to_thread(parse_document, document, form=form_of(document))
-
-
-def _page_size(asked: int) -> int:
-    if not 0 <= asked <= _MOST_ON_A_PAGE:
-        raise invalid("page_size", f"must be from 1 to {_MOST_ON_A_PAGE}, not {asked}")
-    return asked or _USUAL_ON_A_PAGE

@@ -8,9 +8,7 @@ from uuid import uuid4
 from services.agreements.application import Agreements
 from services.chassis.clock import Clock
 from services.chassis.context import Context
-from services.vocabulary.identity import Caller, OrganisationId, Role
-
-TIMER = Caller(subject="service:agreements", organisation=OrganisationId("upheld"), roles=frozenset({Role.SERVICE}))
+from services.chassis.identity import caller_of_service
 
 
 class ExpiryTimer:
@@ -32,7 +30,7 @@ class ExpiryTimer:
         """How many agreements expired."""
         return await self._agreements.expire_ended(
             Context(
-                caller=TIMER,
+                caller=caller_of_service("agreements"),
                 recorded_at=self._clock.now(),
                 reason="The last day of its term has passed",
                 tool="timer",

@@ -25,11 +25,11 @@ from opentelemetry.trace import SpanKind
 from services.chassis.clock import Clock
 from services.chassis.context import Context, Delivery
 from services.chassis.database import DatabaseInbox
+from services.chassis.identity import caller_of_service
 from services.chassis.nats import Broker
 from services.chassis.relay import CAUSATION, CORRELATION, POSITION, PREVIOUS, republish_subject, stream_of, type_of
 from services.chassis.telemetry import current_traceparent, log, span
 from services.vocabulary.errors import Refusal, Unavailable
-from services.vocabulary.identity import Caller, OrganisationId, Role
 
 __all__ = ["DEAD_LETTERS", "Consumer", "DatabaseInbox", "EventsMissing", "Handler", "Inbox", "Unreadable"]
 
@@ -227,7 +227,7 @@ class Consumer:
             await handler.handle(
                 event,
                 Context(
-                    caller=Caller(subject=self._service, organisation=OrganisationId("upheld"), roles=frozenset({Role.SERVICE})),
+                    caller=caller_of_service(self._service),
                     recorded_at=self._clock.now(),
                     tool="nats",
                     correlation_id=received.correlation_id,

@@ -58,9 +58,14 @@ def caller_of(*, subject: object, organisation: object, roles: object) -> Caller
     """Of what a verified credential says. Roles we do not know are ignored. Refuses a missing subject or organisation."""
     if not isinstance(subject, str) or not 0 < len(subject) <= _SUBJECT_LENGTH or not subject.isprintable():
         raise InvalidToken(f"the credential must name a subject of 1 to {_SUBJECT_LENGTH} printable characters")
-    if not isinstance(organisation, str) or not _ORGANISATION.fullmatch(organisation):
+    if not isinstance(organisation, str) or not is_organisation(organisation):
         raise OrganisationMissing('the credential must name the organisation it speaks for, in the claim "org"')
     return Caller(subject=subject, organisation=OrganisationId(organisation), roles=known_roles(roles))
+
+
+def is_organisation(text: str) -> bool:
+    """Whether it is a slug, as organisations are named."""
+    return _ORGANISATION.fullmatch(text) is not None
 
 
 def known_roles(names: object) -> frozenset[Role]:

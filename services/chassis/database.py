@@ -96,6 +96,14 @@ class Database:
         """Runs the work on a worker thread against one snapshot; it cannot write."""
         return await self._run(self._reading, self._reader, work)
 
+    async def check(self) -> str:
+        """For `Service.checks`: "" while the database answers, else what is missing."""
+        try:
+            await self.read(lambda connection: connection.execute(sa.select(1)).scalar_one())
+        except Unavailable as missing:
+            return missing.message
+        return ""
+
     async def close(self) -> None:
         """Waits for the work that runs."""
         await asyncio.to_thread(self._close)

@@ -19,10 +19,10 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanKind
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.requests import cookie_parser
+from starlette.requests import ClientDisconnect, cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.chassis.identity import PUBLIC, Identity, MissingPermission, Unauthenticated, check
+from services.chassis.identity import PUBLIC, Identity, MissingPermission, check
 from services.chassis.problems import REQUEST_ID, UnsupportedMediaType, of_status, refused
 from services.chassis.request_facts import sane_id
 from services.chassis.telemetry import Telemetry, correlated, log, trace_id
@@ -168,6 +168,8 @@ class Doorway:
         span = trace.get_current_span()
         try:
             await self._admitted(scope, receive, reply, operation, allowed)
+        except ClientDisconnect:
+            _log.info("the caller went away before it was answered", path=scope["path"], method=scope["method"])
         except Exception as fault:
             _log.exception("unexpected fault", path=scope["path"], method=scope["method"])
             span.record_exception(fault)
@@ -239,14 +241,6 @@ async def proven(identity: Identity, scope: Scope) -> Caller:
         session = cookie_parser(headers.get("cookie", "")).get(SESSION_COOKIE)
         authorization = f"Bearer {session}" if session else None
     return await identity.authenticate(authorization, api_key)
-
-
-async def proven_if_possible(identity: Identity, scope: Scope) -> Caller | None:
-    """None where no credential came or it is not worth anything."""
-    try:
-        return await proven(identity, scope)
-    except Unauthenticated:
-        return None
 
 
 def name_of(route: RouteContext) -> str:

@@ -15,6 +15,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
@@ -128,11 +129,12 @@ class EventStore(Generic[E]):
         return cls(service, open_log(service, settings), registry)
 
     async def load(self, stream: UUID, *, up_to_version: int | None = None, known_at: datetime | None = None) -> list[Recorded[E]]:
-        """The stream's events in order, those recorded after `known_at` left out; none: there is no such stream."""
+        """The stream's events in order, up to the first that was recorded after `known_at`; none: there is no such stream."""
         loaded = await self._run(self._reading, self._load, stream, 0, _ANY_VERSION if up_to_version is None else up_to_version)
         if known_at is None:
             return loaded
-        return [recorded for recorded in loaded if datetime.fromisoformat(recorded.metadata.recorded_at) <= known_at]
+        # The clocks of two replicas may disagree; what followed on an unknown fact cannot be known before it.
+        return list(takewhile(lambda recorded: datetime.fromisoformat(recorded.metadata.recorded_at) <= known_at, loaded))
 
     async def append(self, stream: UUID, *, expected_version: int, events: Sequence[E], context: Context) -> list[Recorded[E]]:
         """Stores the events after `expected_version` (0: a new stream) with the request's and the delivery's row, all or nothing.
@@ -179,6 +181,14 @@ class EventStore(Generic[E]):
     def on_append(self, callback: Callable[[int], None]) -> None:
         """The callback gets the last position of every append through this object, on the event loop."""
         self._callbacks.append(callback)
+
+    async def check(self) -> str:
+        """For `Service.checks`: "" while the database answers, else what is missing."""
+        try:
+            await self.last_position()
+        except Unavailable as missing:
+            return missing.message
+        return ""
 
     async def close(self) -> None:
         """Waits for the work that runs."""

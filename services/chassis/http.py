@@ -16,10 +16,10 @@ from services.chassis.context import Context
 from services.chassis.context import Request as RepeatableRequest
 from services.chassis.docs_pages import PERMISSIONS as DOCS_PERMISSIONS
 from services.chassis.docs_pages import REQUIRED, add_docs_pages, describe
-from services.chassis.doorway import ARRIVAL, SESSION_COOKIE, Arrival, Doorway, Operations, proven_if_possible
+from services.chassis.doorway import ARRIVAL, SESSION_COOKIE, Arrival, Doorway, Operations
 from services.chassis.identity import MissingPermission
-from services.chassis.problems import RESPONSES, MalformedBody, MissingIfMatch, UnsupportedMediaType, answer_with_problems
-from services.chassis.request_facts import digest, reason, repeatable
+from services.chassis.problems import RESPONSES, MalformedBody, MissingIfMatch, UnsupportedMediaType, answer_with_problems, entity_tag
+from services.chassis.request_facts import digest, reason, refuse_nul, repeatable
 from services.chassis.telemetry import current_traceparent
 from services.vocabulary.errors import invalid
 from services.vocabulary.identity import Caller, Role
@@ -38,7 +38,6 @@ __all__ = [
     "Paging",
     "RequiredIfMatch",
     "UnsupportedMediaType",
-    "Visiting",
     "create_app",
     "etag",
     "paged",
@@ -65,6 +64,7 @@ def create_app(
         redirect_slashes=False,
         generate_unique_id_function=_route_name,
         responses=RESPONSES,
+        dependencies=[Depends(_without_nul)],
     )
     app.state.platform = platform
     app.state.operations = operations
@@ -96,36 +96,29 @@ def _route_name(route: APIRoute) -> str:
     return route.name
 
 
+async def _without_nul(request: Request) -> None:
+    arrival: Arrival = request.scope[ARRIVAL]
+    if arrival.operation.takes_json and await request.body():
+        refuse_nul(await request.json())
+
+
 async def _acting(request: Request) -> Context:
     arrival: Arrival = request.scope[ARRIVAL]
     assert arrival.caller is not None, "an operation that acts is not public"
-    return await _context(request, arrival, arrival.caller)
-
-
-async def _visiting(request: Request) -> Context | None:
-    arrival: Arrival = request.scope[ARRIVAL]
-    caller = arrival.caller or await proven_if_possible(request.app.state.platform.identity, request.scope)
-    return await _context(request, arrival, caller) if caller else None
-
-
-Acting = Annotated[Context, Depends(_acting)]
-"""The proven caller, and why and by which request it acts."""
-
-Visiting = Annotated[Context | None, Depends(_visiting)]
-"""At a public operation: the caller where a valid credential came along, else None."""
-
-
-async def _context(request: Request, arrival: Arrival, caller: Caller) -> Context:
     platform: Platform = request.app.state.platform
     return Context(
-        caller=caller,
+        caller=arrival.caller,
         recorded_at=platform.clock.now(),
         reason=reason(request.headers.get("x-reason", ""), place="X-Reason"),
         tool="http",
         correlation_id=arrival.correlation_id,
         traceparent=current_traceparent(),
-        request=await _repeatable(request, arrival, caller),
+        request=await _repeatable(request, arrival, arrival.caller),
     )
+
+
+Acting = Annotated[Context, Depends(_acting)]
+"""The proven caller, and why and by which request it acts."""
 
 
 async def _repeatable(request: Request, arrival: Arrival, caller: Caller) -> RepeatableRequest | None:
@@ -179,7 +172,7 @@ RequiredIfMatch = Annotated[int, Depends(_required_if_match)]
 
 def etag(response: Response, version: int) -> None:
     """What a later If-Match names."""
-    response.headers["ETag"] = f'"{version}"'
+    response.headers["ETag"] = entity_tag(version)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,6 +214,9 @@ def _decoded(cursor: str) -> str:
     if not _CURSOR.fullmatch(cursor):
         raise refusal
     try:
-        return base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
     except (binascii.Error, UnicodeDecodeError):
         raise refusal from None
+    if not text.isprintable():
+        raise refusal
+    return text

@@ -12,13 +12,18 @@ from services.chassis.credentials import InvalidToken, Unauthenticated, caller_o
 from services.chassis.settings import Settings
 from services.chassis.tokens import LOCAL_ISSUER, ForeignIssuer, LocalIssuer, key_id_of, keys_at
 from services.vocabulary.errors import NotAllowed
-from services.vocabulary.identity import Caller, Role
+from services.vocabulary.identity import Caller, OrganisationId, Role
 
-__all__ = ["PUBLIC", "Identity", "MissingPermission", "NotPermitted", "Unauthenticated", "check"]
+__all__ = ["PUBLIC", "Identity", "MissingPermission", "NotPermitted", "Unauthenticated", "caller_of_service", "check"]
 
-PLATFORM_ORGANISATION = "upheld"
+PLATFORM_ORGANISATION = OrganisationId("upheld")
 _SERVICE_TOKEN_LIFETIME = timedelta(minutes=10)
 _CREDENTIAL_LIMIT = 8192
+
+
+def caller_of_service(service: str) -> Caller:
+    """As whom a service acts when nobody asked it to: on a timer, or on what another service told."""
+    return Caller(subject=f"service:{service}", organisation=PLATFORM_ORGANISATION, roles=frozenset({Role.SERVICE}))
 
 
 class _Public(frozenset[Role]):
@@ -136,11 +141,9 @@ class _Renewed:
     def __call__(self) -> str:
         now = self._clock.now()
         if not self._value or now - self._made_at > _SERVICE_TOKEN_LIFETIME / 2:
+            own = caller_of_service(self._service)
             token = self._identity.issue(
-                subject=f"service:{self._service}",
-                organisation=PLATFORM_ORGANISATION,
-                roles=[Role.SERVICE],
-                lifetime=_SERVICE_TOKEN_LIFETIME,
+                subject=own.subject, organisation=own.organisation, roles=own.roles, lifetime=_SERVICE_TOKEN_LIFETIME
             )
             self._value, self._made_at = f"Bearer {token}", now
         return self._value

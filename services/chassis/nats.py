@@ -25,7 +25,7 @@ from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 from nats.js import JetStreamContext
 
-from services.chassis.settings import Settings
+from services.chassis.settings import Settings, masked
 from services.chassis.telemetry import log
 from services.vocabulary.errors import Unavailable
 
@@ -215,7 +215,7 @@ class Broker:
         self._down.set()
         self._subscriptions: list[_Subscription] = []
         self._keeping: asyncio.Task[None] | None = None
-        self._log = log("nats").bind(url=url, connection=name)
+        self._log = log("nats").bind(url=masked(url), connection=name)
 
     @classmethod
     async def connect(cls, settings: Settings, name: str) -> Broker:

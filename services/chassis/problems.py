@@ -28,8 +28,8 @@ class MissingIfMatch(Refusal):
     code = "if-match-required"
 
 
-class MalformedBody(Refusal):
-    """The body cannot be read as what it says it is; for one that can be read and breaks rules there is `Invalid`."""
+class MalformedBody(Invalid):
+    """The body cannot be read as what it says it is, so no rule of what it is about could be tried."""
 
     code = "malformed-body"
 
@@ -111,11 +111,18 @@ def refused(scope: Scope, refusal: Refusal) -> Response:
     answer = next(answer for category, answer in _ANSWERS if isinstance(refusal, category))
     violations = refusal.violations if isinstance(refusal, Invalid) else ()
     headers = dict(answer.headers)
+    if isinstance(refusal, StaleVersion):
+        headers["ETag"] = entity_tag(refusal.actual)
     if isinstance(refusal, Unauthenticated) and refusal.code != Unauthenticated.code:
         headers["WWW-Authenticate"] += ', error="invalid_token"'
     return problem(
         scope, status=answer.status, code=refusal.code, title=answer.title, detail=refusal.message, violations=violations, headers=headers
     )
+
+
+def entity_tag(version: int) -> str:
+    """How a version is written in ETag and If-Match."""
+    return f'"{version}"'
 
 
 def problem(
@@ -174,7 +181,8 @@ async def _on_broken_input(request: Request, fault: Exception) -> Response:
     for error in errors:
         if error["type"] == "json_invalid":
             reason = error.get("ctx", {}).get("error", "")
-            return refused(request.scope, MalformedBody(f"the body is not JSON: {reason} at character {error['loc'][-1]}"))
+            rule = f"is not JSON: {reason} at character {error['loc'][-1]}"
+            return refused(request.scope, MalformedBody(Violation(place="body", rule=rule)))
     return refused(request.scope, Invalid(*(Violation(place=place_of(error["loc"]), rule=_rule(error)) for error in errors)))
 
 

@@ -26,9 +26,28 @@ def reason(given: str, *, place: str) -> str:
         text = given.encode("latin-1").decode("utf-8")
     except UnicodeError:
         text = given
+    return bounded_reason(text, place=place)
+
+
+def bounded_reason(text: str, *, place: str) -> str:
+    """Refuses what is longer than 1,000 characters."""
     if len(text) > _REASON_LENGTH:
         raise invalid(place, f"must have at most {_REASON_LENGTH} characters")
     return text
+
+
+def refuse_nul(document: object) -> None:
+    """Refuses any text in a JSON document that holds a NUL, and names its place: PostgreSQL stores none."""
+    waiting = [("", document)]
+    while waiting:
+        place, node = waiting.pop()
+        if isinstance(node, str) and "\x00" in node:
+            raise invalid(place or "body", "must not hold the character NUL")
+        if isinstance(node, dict):
+            waiting += [(place, key) for key in node]
+            waiting += [(f"{place}.{key}" if place else str(key), value) for key, value in node.items()]
+        elif isinstance(node, list):
+            waiting += [(f"{place}[{index}]", value) for index, value in enumerate(node)]
 
 
 def repeatable(caller: Caller, operation: str, key: str, *, fingerprint: str, place: str) -> Request:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import grpc.aio
 import structlog
 from google.protobuf import descriptor_pool
+from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
@@ -26,7 +27,7 @@ from opentelemetry.trace import Span, SpanKind
 from services.chassis.clock import Clock
 from services.chassis.context import Context, Request
 from services.chassis.identity import PUBLIC, MissingPermission, check
-from services.chassis.request_facts import digest, reason, repeatable, sane_id
+from services.chassis.request_facts import bounded_reason, digest, reason, refuse_nul, repeatable, sane_id
 from services.chassis.rpc_client import EXPIRES_AT, Untyped, client
 from services.chassis.rpc_status import Status, code_of, fault, status_of, too_late
 from services.chassis.telemetry import correlated, current_traceparent, log
@@ -38,9 +39,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-__all__ = ["Served", "client", "context_of", "server"]
+__all__ = ["Served", "client", "context_of", "page_size", "server"]
 
 _PUBLIC_SERVICES = (health.SERVICE_NAME, reflection.SERVICE_NAME)
+_MOST_ON_A_PAGE = 200
+_USUAL_ON_A_PAGE = 50
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 _log = log("chassis.rpc")
@@ -98,21 +101,30 @@ def server(platform: Platform, services: Sequence[Served]) -> grpc.aio.Server:
     return built
 
 
-def context_of(servicer_context: Untyped) -> Context:
+def context_of(servicer_context: Untyped, *, because: str = "") -> Context:
     """The proven caller, and why and by which request it acts. Only while a call is being answered.
 
-    Refuses an idempotency key that came with a stream of requests: their input is not known beforehand.
+    `because` is the reason the message gives; without one that of the metadata counts. Refuses one that is too long, and an idempotency
+    key that came with a stream of requests: their input is not known beforehand.
     """
     call = _call.get()
+    given = bounded_reason(because, place="reason") or reason(call.metadata.get("x-reason", ""), place="x-reason")
     return Context(
         caller=call.caller,
         recorded_at=call.clock.now(),
-        reason=reason(call.metadata.get("x-reason", ""), place="x-reason"),
+        reason=given,
         tool="grpc",
         correlation_id=call.correlation_id,
         traceparent=current_traceparent(),
         request=_repeatable(call),
     )
+
+
+def page_size(asked: int) -> int:
+    """What a request's `page_size` means: 0 the usual 50. Refuses what is not from 0 to 200."""
+    if not 0 <= asked <= _MOST_ON_A_PAGE:
+        raise invalid("page_size", f"must be from 1 to {_MOST_ON_A_PAGE}, not {asked}")
+    return asked or _USUAL_ON_A_PAGE
 
 
 def _repeatable(call: _Call) -> Request | None:
@@ -179,11 +191,11 @@ class _Guard(grpc.aio.ServerInterceptor):
 
         async def one(request: Untyped, context: Untyped) -> Untyped:
             async with self._entered(operation, path, context, _fingerprint(path, request)):
-                return await behaviour(request, context)
+                return await behaviour(_without_nul(request), context)
 
         async def many(request: Untyped, context: Untyped) -> AsyncIterator[Untyped]:
             async with self._entered(operation, path, context, _fingerprint(path, request)):
-                async for answer in behaviour(request, context):
+                async for answer in behaviour(_without_nul(request), context):
                     yield answer
 
         answering = many if handler.response_streaming else one
@@ -263,6 +275,20 @@ def _fault(error: Exception, path: str, span: Span) -> Status:
 def _fingerprint(path: str, request: Untyped) -> str:
     """Of the one request of a call; "" for a stream of them."""
     return digest(path, request.SerializeToString(deterministic=True).hex()) if isinstance(request, Message) else ""
+
+
+def _without_nul(request: Untyped) -> Untyped:
+    """The request, or each of a stream of them as it comes; refused where one of its texts holds a NUL."""
+    if not isinstance(request, Message):
+        return _each_without_nul(request)
+    if b"\x00" in request.SerializeToString():
+        refuse_nul(MessageToDict(request, preserving_proto_field_name=True))
+    return request
+
+
+async def _each_without_nul(requests: AsyncIterator[Untyped]) -> AsyncIterator[Untyped]:
+    async for request in requests:
+        yield _without_nul(request)
 
 
 def _kind(handler: Untyped) -> tuple[str, Callable[..., Untyped]]:

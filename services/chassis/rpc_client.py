@@ -32,9 +32,11 @@ _ATTEMPTS = 4
 def client(platform: Platform, service_called: str, stub: Callable[[grpc.aio.Channel], S], *, calling: str) -> S:
     """A stub whose calls refuse as the called service did, and with `Unavailable` when it cannot be reached in time.
 
-    Connects with the first call; reads are asked again for a moment while the service is unreachable.
+    Connects with the first call and until the platform closes; reads are asked again for a moment while the service is unreachable.
     """
-    return stub(_Channel(platform, service_called, calling=calling))
+    channel = _Channel(platform, service_called, calling=calling)
+    platform.channels.append(channel)
+    return stub(channel)
 
 
 class _Channel(grpc.aio.Channel):

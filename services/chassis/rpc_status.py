@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import grpc
 from google.protobuf.message import DecodeError, Message
 from google.rpc import code_pb2, error_details_pb2  # type: ignore[import-untyped]
@@ -14,6 +16,11 @@ __all__ = ["Status", "code_of", "fault", "refusal_of", "status_of", "too_late"]
 
 DOMAIN = "upheld"
 _DETAILS = "grpc-status-details-bin"
+
+# A refusal travels in trailers of at most 8 KiB, where its message may take three times, and its details four thirds of their bytes.
+_MESSAGE_BYTES = 1_000
+_VIOLATION_BYTES = 500
+_ALL_VIOLATIONS_BYTES = 2_500
 
 # The first that fits counts; a refusal of no category is an invalid argument.
 _CODES: tuple[tuple[type[Refusal], int], ...] = (
@@ -59,11 +66,7 @@ def status_of(refusal: Refusal) -> Status:
     if isinstance(refusal, StaleVersion):
         reason.metadata.update({"expected": str(refusal.expected), "actual": str(refusal.actual)})
     if isinstance(refusal, Invalid):
-        broken = [
-            error_details_pb2.BadRequest.FieldViolation(field=violation.place, description=violation.rule)
-            for violation in refusal.violations
-        ]
-        details.append(error_details_pb2.BadRequest(field_violations=broken))
+        details.append(_broken(refusal.violations))
     return _status(code, refusal.message, details)
 
 
@@ -97,6 +100,23 @@ def refusal_of(error: grpc.aio.AioRpcError, *, service: str) -> Refusal:
     return _refusal(_CATEGORIES.get(error.code(), Refusal), reason.reason, message)
 
 
+def _broken(violations: Sequence[Violation]) -> error_details_pb2.BadRequest:
+    """As many as there is room for, and how many more there are."""
+    told = error_details_pb2.BadRequest()
+    for number, violation in enumerate(violations):
+        told.field_violations.add(field=_clipped(violation.place, _VIOLATION_BYTES), description=_clipped(violation.rule, _VIOLATION_BYTES))
+        if told.ByteSize() > _ALL_VIOLATIONS_BYTES:
+            del told.field_violations[number:]
+            told.field_violations.add(description=f"and {len(violations) - number} more")
+            break
+    return told
+
+
+def _clipped(text: str, most_bytes: int) -> str:
+    encoded = text.encode("utf-8", "replace")
+    return encoded.decode() if len(encoded) <= most_bytes else f"{encoded[:most_bytes].decode('utf-8', 'ignore')} …"
+
+
 def _stale(reason: error_details_pb2.ErrorInfo) -> StaleVersion:
     expected, actual = reason.metadata.get("expected", ""), reason.metadata.get("actual", "")
     known = expected.isdecimal() and actual.isdecimal()
@@ -104,7 +124,7 @@ def _stale(reason: error_details_pb2.ErrorInfo) -> StaleVersion:
 
 
 def _status(code: int, message: str, details: list[Message]) -> Status:
-    status = Status(code=code, message=message)
+    status = Status(code=code, message=_clipped(message, _MESSAGE_BYTES))
     for detail in details:
         status.details.add().Pack(detail)
     return status

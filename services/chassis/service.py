@@ -11,7 +11,7 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import grpc.aio
 import uvicorn
@@ -19,12 +19,15 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.chassis.clock import Clock, SystemClock
+from services.chassis.doorway import Doorway, Operations
 from services.chassis.identity import Identity
 from services.chassis.nats import Broker, NatsServer
 from services.chassis.rpc import server as rpc_server
-from services.chassis.settings import Settings
+from services.chassis.settings import Settings, origin_of, reachable
 from services.chassis.telemetry import Telemetry, log
 from services.vocabulary.identity import Role
+
+T = TypeVar("T")
 
 PORTAL = "/portal"
 
@@ -62,19 +65,20 @@ class Platform:
     telemetry: Telemetry
     nats: NatsServer | None = None
     sockets: dict[str, socket.socket] = field(default_factory=dict)
+    channels: list[grpc.aio.Channel] = field(default_factory=list)
 
     def address(self, service: str) -> str:
         """host:port of a service's gRPC; of this process unless the settings name another."""
         named = str(getattr(self.settings, f"{service}_address", ""))
-        return named or f"{_reachable(self.settings.host)}:{self.settings.grpc_port}"
+        return named or f"{reachable(self.settings.host)}:{self.settings.grpc_port}"
 
     @property
     def public_url(self) -> str:
-        """The HTTP origin as people reach it, without a slash at the end."""
-        return self.settings.public_url.rstrip("/") or f"http://{_reachable(self.settings.host)}:{self.settings.http_port}"
+        return origin_of(self.settings)
 
     async def close(self) -> None:
-        """The last to close: broker connection, then what was left to export, then the broker itself."""
+        """The last to close: connections to others, then what was left to export, then the broker itself."""
+        await asyncio.gather(*(channel.close() for channel in self.channels))
         await self.broker.close()
         await asyncio.to_thread(self.telemetry.close)
         if self.nats is not None:
@@ -222,7 +226,7 @@ class Host:
 
     async def _start_http(self) -> None:
         config = uvicorn.Config(
-            _Front(self._services, self.missing),
+            _Front(self._services, self.missing, self._platform),
             lifespan="off",
             ws="none",
             log_config=None,
@@ -254,18 +258,13 @@ class Host:
             await self._grpc.stop(_ANSWERS_END_WITHIN_S)
 
 
-def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+def run(work: Coroutine[Any, Any, T]) -> T:
     """Runs a process' main coroutine on uvloop where there is one."""
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(main())
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     if sys.platform == "win32":
-        return None
+        return asyncio.run(work)
     import uvloop
 
-    return uvloop.new_event_loop
+    return uvloop.run(work)
 
 
 class _HttpServer(uvicorn.Server):
@@ -313,8 +312,11 @@ class _Supervised:
 class _Front:
     """The ASGI application before the services': health, and the service whose path prefix is the longest that fits."""
 
-    def __init__(self, services: Sequence[Service], missing: Callable[[], Awaitable[dict[str, str]]]) -> None:
+    def __init__(self, services: Sequence[Service], missing: Callable[[], Awaitable[dict[str, str]]], platform: Platform) -> None:
         self._missing = missing
+        self._unmatched = Doorway(
+            self, service="platform", platform=platform, operations=Operations(), body_limit_bytes=platform.settings.body_limit_bytes
+        )
         found: dict[str, ASGIApp] = {}
         for service in services:
             for path in (*service.paths, f"/docs/{service.name}", f"/openapi/{service.name}.json"):
@@ -334,26 +336,15 @@ class _Front:
         elif app := self._app_for(path):
             await app(scope, receive, send)
         else:
-            await _not_found(send, path)
+            await self._unmatched(scope, receive, send)
 
     def _app_for(self, path: str) -> ASGIApp | None:
         return next((app for prefix, app in self._prefixes if path == prefix or path.startswith(f"{prefix}/")), None)
 
 
-async def _not_found(send: Send, path: str) -> None:
-    problem = {
-        "type": "urn:upheld:problem:not-found",
-        "title": "Not found",
-        "status": 404,
-        "detail": "no service answers on this path",
-        "code": "not-found",
-        "instance": path,
-    }
-    await _answer(send, 404, problem, content_type=b"application/problem+json")
-
-
-async def _answer(send: Send, status: int, document: dict[str, object], *, content_type: bytes = b"application/json") -> None:
-    await _respond(send, status, json.dumps(document).encode(), [(b"content-type", content_type), (b"cache-control", b"no-store")])
+async def _answer(send: Send, status: int, document: dict[str, object]) -> None:
+    headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
+    await _respond(send, status, json.dumps(document).encode(), headers)
 
 
 async def _respond(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
@@ -382,8 +373,3 @@ def _bound(host: str, port: int) -> socket.socket:
         held.close()
         raise AddressTaken(f"cannot listen on {host}:{port}: {error.strerror}") from error
     return held
-
-
-def _reachable(host: str) -> str:
-    """An address that means every interface is no address to call."""
-    return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 - compared, not bound

@@ -24,6 +24,9 @@ _CREDENTIALS = re.compile(r"://([^/?#]*)@")
 _PASSWORD = re.compile(r"([?&][a-z]*password=)[^&]*")
 
 
+_THIS_MACHINE = frozenset(("localhost", "127.0.0.1", "::1"))
+
+
 class SettingsError(Exception):
     """A setting that cannot be used; the text names the setting and the rule it breaks."""
 
@@ -39,6 +42,14 @@ def _schemes(*allowed: str) -> AfterValidator:
     return AfterValidator(checked)
 
 
+def _keys(value: str) -> str:
+    """Whoever can change keys on their way can sign: a URL is https, or of this machine."""
+    parts = urlsplit(value)
+    if "://" in value and parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _THIS_MACHINE):
+        raise ValueError("must be empty, a file, or a URL that starts with https://")
+    return value
+
+
 def _address(value: str) -> str:
     host, _, port = value.rpartition(":")
     if value and not (host and port.isdigit() and 0 < int(port) < 65_536):
@@ -47,6 +58,7 @@ def _address(value: str) -> str:
 
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
+Keys = Annotated[str, AfterValidator(_keys)]
 Address = Annotated[str, AfterValidator(_address)]
 WebUrl = Annotated[str, _schemes("http", "https")]
 DatabaseUrl = Annotated[str, _schemes("postgresql", "postgres")]
@@ -78,7 +90,7 @@ class Settings(BaseSettings):
     public_url: Annotated[WebUrl, _meaning("how people reach the HTTP origin; empty: http://host:http_port")] = ""
     issuer: Annotated[str, Field(min_length=1), _meaning("issuer that tokens must name")] = "upheld-local"
     audience: Annotated[str, Field(min_length=1), _meaning("audience that tokens must name")] = "upheld"
-    jwks: Annotated[str, _meaning("https URL or file of the keys tokens are signed with; empty: the local issuer's own key")] = ""
+    jwks: Annotated[Keys, _meaning("https URL or file of the keys tokens are signed with; empty: the local issuer's own key")] = ""
     api_keys: Annotated[str, _meaning("file of hashed API keys; empty: identity/api-keys.json in the data folder")] = ""
     service_key: Annotated[str, _meaning("API key by which services speak to each other; empty: tokens of the local issuer")] = ""
     otlp_endpoint: Annotated[WebUrl, _meaning("base URL of an OTLP/HTTP collector; empty: nothing is exported")] = ""
@@ -134,6 +146,16 @@ def explained(settings: Settings) -> list[Explained]:
         for name, field in Settings.model_fields.items()
         if name != "origins"
     ]
+
+
+def origin_of(settings: Settings) -> str:
+    """The HTTP origin as people reach it, without a slash at the end."""
+    return settings.public_url.rstrip("/") or f"http://{reachable(settings.host)}:{settings.http_port}"
+
+
+def reachable(host: str) -> str:
+    """As it stands in a URL; an address that means every interface is no address to call."""
+    return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 - compared, not bound
 
 
 def masked(value: str) -> str:

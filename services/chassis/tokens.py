@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol, cast
-from urllib.parse import urlsplit
 
 import httpx2
 from joserfc import jws, jwt
@@ -28,6 +27,8 @@ from services.chassis.credentials import (
     caller_of,
 )
 from services.chassis.files import make_once
+from services.chassis.settings import masked
+from services.chassis.telemetry import log
 from services.vocabulary.errors import Unavailable
 from services.vocabulary.identity import Caller, Role
 
@@ -40,6 +41,8 @@ _STALE_AFTER = timedelta(hours=1)
 _RETRY_AFTER = timedelta(seconds=5)
 _FETCH_TIMEOUT_S = 5.0
 _KEYS_LIMIT_BYTES = 1_000_000
+
+_log = log("chassis.tokens")
 
 
 class IdentityProviderUnavailable(Unavailable):
@@ -118,7 +121,8 @@ class FileKeys:
                 self._keys = _key_set(self._path.read_bytes())
                 self._seen = (state.st_mtime_ns, state.st_ino)
         except (OSError, ValueError, JoseError) as fault:
-            raise IdentityProviderUnavailable(f"the issuer's keys cannot be read: {fault}") from fault
+            _log.error("the issuer's keys cannot be read", path=str(self._path), reason=str(fault))
+            raise IdentityProviderUnavailable("the issuer's keys cannot be read now") from fault
         return self._keys
 
 
@@ -129,9 +133,6 @@ class FetchedKeys:
     """
 
     def __init__(self, url: str, clock: Clock, transport: httpx2.AsyncBaseTransport | None = None) -> None:
-        parts = urlsplit(url)
-        if parts.scheme != "https" and parts.hostname not in {"localhost", "127.0.0.1", "::1"}:
-            raise ValueError(f"keys are fetched by https only, not from {url}")
         self._url = url
         self._clock = clock
         self._transport = transport
@@ -160,6 +161,7 @@ class FetchedKeys:
             self._keys = _key_set(answer.content)
             self._fetched_at = now
         except (httpx2.HTTPError, ValueError, JoseError) as fault:
+            _log.error("the issuer's keys cannot be fetched", url=masked(self._url), reason=str(fault) or type(fault).__name__)
             if self._keys is None:
                 raise IdentityProviderUnavailable("the issuer's keys cannot be fetched now") from fault
 

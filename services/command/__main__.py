@@ -100,7 +100,8 @@ def import_file(
     """Report a file of observations to the running platform."""
     from services.command.observations import content_type, mapping_parameters
 
-    query = {"source": source, "on_error": on_error, **({"batch": batch} if batch else {}), **mapping_parameters(mapping or [])}
+    columns = _refusing(lambda: mapping_parameters(mapping or []))
+    query = {"source": source, "on_error": on_error, **({"batch": batch} if batch else {}), **columns}
 
     async def send(client: Client) -> Answer:
         return await client.post("/v1/observations", content=file.read_bytes(), content_type=content_type(file), query=query)
@@ -189,12 +190,14 @@ def token(
     from services.command.local import check_organisation, local_identity
 
     identity = local_identity(_settings())
-    checked = _refusing(lambda: check_organisation(organisation))
-    if api_key:
-        out.print(identity.make_api_key(subject=subject, organisation=checked, roles=role), soft_wrap=True)
-    else:
-        issued = identity.issue(subject=subject, organisation=checked, roles=role, lifetime=timedelta(days=days))
-        out.print(issued, soft_wrap=True)
+
+    def made() -> str:
+        checked = check_organisation(organisation)
+        if api_key:
+            return identity.make_api_key(subject=subject, organisation=checked, roles=role)
+        return identity.issue(subject=subject, organisation=checked, roles=role, lifetime=timedelta(days=days))
+
+    out.print(_refusing(made), soft_wrap=True)
 
 
 @app.command("settings")
@@ -217,14 +220,15 @@ def _settings() -> Settings:
 
 def _ask(ask: Callable[[Client], Awaitable[T]], *, url: str, token: str, organisation: str, roles: Sequence[Role]) -> T:
     """One conversation with the running platform; a refusal is printed as it was told."""
+    from services.chassis.settings import origin_of
     from services.command.client import RequestFailed, connected
-    from services.command.local import credential, origin
+    from services.command.local import credential
 
     settings = _settings()
 
     async def conversation() -> T:
         bearer = token or credential(settings, OrganisationId(organisation), roles)
-        async with connected(url or origin(settings), bearer) as client:
+        async with connected(url or origin_of(settings), bearer) as client:
             return await ask(client)
 
     try:
@@ -248,12 +252,14 @@ def _refusing(work: Callable[[], T]) -> T:
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
-    """On uvloop where it exists, as in production."""
-    if sys.platform == "win32":
-        return asyncio.run(work)
-    import uvloop
+    """Runs the platform; what keeps it from starting is told in a line."""
+    from services.chassis.nats import NatsServerFailed
+    from services.chassis.service import AddressTaken, run
 
-    return uvloop.run(work)
+    try:
+        return run(work)
+    except (AddressTaken, NatsServerFailed, Refusal) as fault:
+        _fail(str(fault))
 
 
 def _fail(message: str, *, code: int = 1) -> NoReturn:

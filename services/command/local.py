@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from services.chassis.credentials import is_organisation
 from services.chassis.identity import Identity
 from services.command.clock_file import clock_of
 from services.vocabulary.errors import invalid
@@ -15,13 +15,12 @@ from services.vocabulary.identity import OrganisationId, Role
 if TYPE_CHECKING:
     from services.chassis.settings import Settings
 
-_ORGANISATION = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _LIFETIME = timedelta(minutes=5)
 
 
 def check_organisation(text: str) -> OrganisationId:
     """Refuses with `Invalid` what no token could carry."""
-    if not _ORGANISATION.fullmatch(text):
+    if not is_organisation(text):
         raise invalid("organisation", f"must be a slug of a-z, 0-9 and '-', at most 63 long, not {text!r}")
     return OrganisationId(text)
 
@@ -36,8 +35,3 @@ def credential(settings: Settings, organisation: OrganisationId, roles: Sequence
     if not organisation:
         raise invalid("--token", "needed: give --token (or UPHELD_TOKEN), or --organisation to let the local issuer make one")
     return local_identity(settings).issue(subject="command", organisation=check_organisation(organisation), roles=roles, lifetime=_LIFETIME)
-
-
-def origin(settings: Settings) -> str:
-    """Where the HTTP APIs answer, by the settings."""
-    return settings.public_url or f"http://{settings.host}:{settings.http_port}"

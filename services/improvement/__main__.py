@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
-import sqlalchemy as sa
 from upheld.improvement.v1.improvements_pb2_grpc import add_ImprovementsServicer_to_server
 from upheld.measurement.v1.measurement_pb2_grpc import MeasurementStub
 
@@ -21,7 +19,6 @@ from services.improvement.application import REGISTRY, SERVICE, Analyst, Improve
 from services.improvement.improvement import Fact
 from services.improvement.permissions import PERMISSIONS
 from services.improvement.wire import MeasurementByGrpc
-from services.vocabulary.errors import Unavailable
 
 VERSION = "1.0"
 DOCS = """What a breach sets off: findings from the data, recommendations, a plan, its approval and implementation, and the measured proof.
@@ -59,26 +56,15 @@ async def compose(platform: Platform) -> Service:
     return Service(
         name=SERVICE,
         app=app,
-        paths=(api.PREFIX, "/docs/improvement", "/openapi/improvement.json"),
+        paths=(api.PREFIX,),
         permissions=PERMISSIONS,
         servicers=((rpc.SERVICE, lambda server: add_ImprovementsServicer_to_server(servicer, server)),),
         runners=(follower, breaches, terms, analyst),
         checks={
-            "events": _check(store.last_position),
-            "views": _check(lambda: database.read(lambda connection: connection.execute(sa.select(1)).scalar_one())),
+            "events": store.check,
+            "views": database.check,
             "measurement events": breaches.check,
             "agreements events": terms.check,
         },
         close=close,
     )
-
-
-def _check(ask: Callable[[], Awaitable[int]]) -> Callable[[], Awaitable[str]]:
-    async def check() -> str:
-        try:
-            await ask()
-        except Unavailable as refusal:
-            return refusal.message
-        return ""
-
-    return check

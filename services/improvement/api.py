@@ -210,9 +210,11 @@ def routes(improvements: Improvements) -> APIRouter:
         return _tagged(response, await improvements.get(improvement_id, context.caller))
 
     @router.get("/{improvement_id}/history", operation_id="get_improvement_history")
-    async def get_improvement_history(improvement_id: ImprovementId, context: Acting) -> History:
+    async def get_improvement_history(improvement_id: ImprovementId, context: Acting, response: Response) -> History:
         """Every fact with who recorded it, when and why, oldest first."""
-        return History(items=[_entry(recorded) for recorded in await improvements.history(improvement_id, context.caller)])
+        facts = await improvements.history(improvement_id, context.caller)
+        etag(response, facts[-1].version)
+        return History(items=[_entry(recorded) for recorded in facts])
 
     @router.post("/{improvement_id}/plan", operation_id="plan_improvement")
     async def plan_improvement(

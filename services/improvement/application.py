@@ -14,6 +14,7 @@ from services.chassis.clock import Clock
 from services.chassis.context import Context
 from services.chassis.event_store import EventStore
 from services.chassis.events import Recorded, Registry
+from services.chassis.identity import caller_of_service
 from services.chassis.repository import Repository, Versioned
 from services.chassis.telemetry import correlated, current_traceparent, log
 from services.chassis.telemetry import span as traced
@@ -23,7 +24,7 @@ from services.improvement.effect import Figure
 from services.improvement.improvement import NAMES, Breach, Fact, Improvement, ImprovementNotFound, Status
 from services.improvement.views import Listed, Views
 from services.vocabulary.errors import Conflict, NotFound, Refusal, StaleVersion
-from services.vocabulary.identity import Caller, OrganisationId, Role
+from services.vocabulary.identity import Caller
 from services.vocabulary.period import Interval
 
 SERVICE = "improvement"
@@ -244,7 +245,7 @@ class Analyst:
         correlation_id = opened.correlation_id or str(uuid4())
         with correlated(correlation_id), traced("analyse improvement", traceparent=opened.traceparent, service=SERVICE):
             context = Context(
-                caller=Caller(subject=SERVICE, organisation=OrganisationId("upheld"), roles=frozenset({Role.SERVICE})),
+                caller=caller_of_service(SERVICE),
                 recorded_at=self._clock.now(),
                 tool="timer",
                 correlation_id=correlation_id,

@@ -274,9 +274,12 @@ class NotAParty(NotAllowed):
 def parse_improvement_id(text: str) -> UUID:
     """Refuses with `ImprovementNotFound`: what is no id names no improvement."""
     try:
-        return UUID(text)
+        found = UUID(text)
     except ValueError:
-        raise ImprovementNotFound(f"there is no improvement {text!r}") from None
+        found = None
+    if found is None or str(found) != text.lower():
+        raise ImprovementNotFound(f"there is no improvement {text[:64]!r}")
+    return found
 
 
 # Decisions

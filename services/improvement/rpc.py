@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from upheld.improvement.v1 import improvements_pb2 as messages
 from upheld.improvement.v1.improvements_pb2_grpc import ImprovementsServicer
 
-from services.chassis.context import Context
 from services.chassis.repository import Versioned
-from services.chassis.rpc import context_of
+from services.chassis.rpc import context_of, page_size
 from services.improvement import wire
 from services.improvement.application import Improvements, Plan
 from services.improvement.improvement import Improvement, Status, parse_improvement_id
@@ -24,9 +22,6 @@ if TYPE_CHECKING:
     from upheld.improvement.v1.improvements_pb2_grpc import _ServicerContext as Call
 
 SERVICE = "upheld.improvement.v1.Improvements"
-
-_MOST_ON_A_PAGE = 200
-_USUAL_ON_A_PAGE = 50
 
 
 class ImprovementsRpc(ImprovementsServicer):
@@ -43,7 +38,7 @@ class ImprovementsRpc(ImprovementsServicer):
             context_of(context).caller,
             agreement_id=request.agreement_id,
             status=_status(request.status),
-            limit=_page_size(request.page_size),
+            limit=page_size(request.page_size),
             before=parse_page_start(request.page_token, place="page_token"),
         )
         return messages.ListImprovementsResponse(
@@ -54,7 +49,7 @@ class ImprovementsRpc(ImprovementsServicer):
         planned = await self._improvements.plan(
             parse_improvement_id(request.improvement_id),
             _plan(request.plan),
-            _because(context, request.reason),
+            context_of(context, because=request.reason),
             expected_version=request.expected_version or None,
         )
         return _message(planned)
@@ -62,7 +57,7 @@ class ImprovementsRpc(ImprovementsServicer):
     async def ApproveImprovement(self, request: messages.ApproveImprovementRequest, context: Call) -> messages.Improvement:
         approved = await self._improvements.approve(
             parse_improvement_id(request.improvement_id),
-            _because(context, request.reason),
+            context_of(context, because=request.reason),
             expected_version=request.expected_version or None,
         )
         return _message(approved)
@@ -71,7 +66,7 @@ class ImprovementsRpc(ImprovementsServicer):
         implemented = await self._improvements.record_implementation(
             parse_improvement_id(request.improvement_id),
             parse_day(request.implemented_on, place="implemented_on"),
-            _because(context, request.reason),
+            context_of(context, because=request.reason),
             expected_version=request.expected_version or None,
         )
         return _message(implemented)
@@ -79,7 +74,7 @@ class ImprovementsRpc(ImprovementsServicer):
     async def VerifyImprovement(self, request: messages.VerifyImprovementRequest, context: Call) -> messages.Improvement:
         verified = await self._improvements.verify(
             parse_improvement_id(request.improvement_id),
-            _because(context, request.reason),
+            context_of(context, because=request.reason),
             after_start=_moment(request.after_start, place="after_start"),
             after_end=_moment(request.after_end, place="after_end"),
             expected_version=request.expected_version or None,
@@ -89,12 +84,6 @@ class ImprovementsRpc(ImprovementsServicer):
 
 def _message(found: Versioned[Improvement]) -> messages.Improvement:
     return wire.improvement(found.state, found.version)
-
-
-def _because(call: Call, reason: str) -> Context:
-    """The proven context, with the reason that the message gives."""
-    context = context_of(call)
-    return replace(context, reason=reason) if reason else context
 
 
 def _plan(plan: messages.Plan) -> Plan:
@@ -115,12 +104,6 @@ def _status(text: str) -> Status | None:
         return Status(text)
     except ValueError:
         raise invalid("status", f"must be one of {', '.join(Status)}, not {text!r}") from None
-
-
-def _page_size(asked: int) -> int:
-    if not 0 <= asked <= _MOST_ON_A_PAGE:
-        raise invalid("page_size", f"must be from 1 to {_MOST_ON_A_PAGE}, not {asked}")
-    return asked or _USUAL_ON_A_PAGE
 
 
 def _moment(text: str, *, place: str) -> datetime | None:

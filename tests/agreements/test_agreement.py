@@ -32,6 +32,7 @@ from services.agreements.agreement import (
     NotAmendable,
     NotAParty,
     NothingProposed,
+    PartiesStay,
     Proposed,
     Revised,
     Signed,
@@ -93,6 +94,12 @@ def test_either_party_revises_a_draft() -> None:
 def test_what_is_on_the_table_is_not_revised() -> None:
     with pytest.raises(NotADraft):
         rules.revise(proposed(), BETTER, by=PROVIDER)
+
+
+def test_a_revision_brings_in_no_other_party_who_could_then_read_what_was_drafted_before() -> None:
+    elsewhere = terms(lambda nodes: nodes["parties"][1].update(organisation="another-bank"))
+    with pytest.raises(PartiesStay, match="parties: stay bank-am-markt and nordwind-hosting"):
+        rules.revise(drafted(), elsewhere, by=PROVIDER)
 
 
 def test_a_revision_does_not_write_its_author_out() -> None:
@@ -284,6 +291,21 @@ def test_the_last_day_lies_within_the_term() -> None:
         rules.terminate(active(), last_day=date(2027, 1, 1), by=PROVIDER, recorded_at=MARCH_9)
     with pytest.raises(LastDayOutsideTerm):
         rules.terminate(active(), last_day=date(2025, 12, 30), by=PROVIDER, recorded_at=datetime(2025, 12, 1, tzinfo=UTC))
+
+
+def test_an_amendment_that_would_have_counted_after_the_last_day_was_never_in_force() -> None:
+    later = amended(active(), BETTER, effective_on=MAY)
+    ended = then(later, rules.terminate(later, last_day=date(2026, 4, 30), by=CUSTOMER, recorded_at=MARCH_9))
+    assert [version.number for version in ended.terms_between(MARCH, date(2026, 12, 31))] == [1]
+    assert ended.shown_on(date(2026, 6, 1)).number == 1
+
+
+def test_the_status_on_a_day_is_the_one_it_had_or_will_have_then() -> None:
+    ended = then(active(), rules.terminate(active(), last_day=MAY, by=CUSTOMER, recorded_at=MARCH_9))
+    days = (date(2025, 12, 31), MARCH, MAY, date(2026, 5, 2))
+    assert [ended.status_on(day) for day in days] == ["active", "active", "active", "terminated"]
+    assert [active().status_on(day) for day in (date(2026, 12, 31), date(2027, 1, 1))] == ["active", "expired"]
+    assert [proposed().status_on(day) for day in (MARCH, date(2027, 1, 1))] == ["proposed", "proposed"]
 
 
 def test_what_has_ended_is_neither_amended_nor_terminated_again() -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
 
+import grpc.aio
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
@@ -28,6 +29,7 @@ class SmallPlatform:
     telemetry: Telemetry
     spans: InMemorySpanExporter
     addresses: dict[str, str] = field(default_factory=dict)
+    channels: list[grpc.aio.Channel] = field(default_factory=list)
 
     def address(self, service: str) -> str:
         return self.addresses[service]

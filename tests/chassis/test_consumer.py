@@ -102,7 +102,7 @@ def test_a_handler_learns_what_caused_the_event_and_acts_as_its_service(tmp_path
             await until(lambda: bool(scene.taker.contexts))
         [context] = scene.taker.contexts
         _, recorded = await scene.source.store.read(after=0, limit=2)
-        assert context.caller == Caller(subject="audit", organisation=OrganisationId("upheld"), roles=frozenset({Role.SERVICE}))
+        assert context.caller == Caller(subject="service:audit", organisation=OrganisationId("upheld"), roles=frozenset({Role.SERVICE}))
         assert context.tool == "nats"
         assert context.recorded_at.replace(microsecond=0) >= NOON
         assert context.correlation_id == recorded.metadata.correlation_id

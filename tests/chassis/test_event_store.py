@@ -54,6 +54,19 @@ def test_what_is_appended_is_loaded_with_its_versions_and_its_metadata(settings:
     asyncio.run(story())
 
 
+def test_what_followed_on_something_not_known_yet_is_not_known_either(settings: Settings) -> None:
+    async def story() -> None:
+        stream = uuid4()
+        async with opened_store(settings) as store:
+            await opened(store, stream)
+            for expected, clock_says in ((1, MONDAY + timedelta(seconds=2)), (2, MONDAY + timedelta(seconds=1))):
+                await store.append(stream, expected_version=expected, events=[Counted(by=1)], context=context(recorded_at=clock_says))
+            known = await store.load(stream, known_at=MONDAY + timedelta(seconds=1))
+            assert [recorded.version for recorded in known] == [1]
+
+    asyncio.run(story())
+
+
 def test_a_stream_that_was_never_written_is_empty(settings: Settings) -> None:
     async def story() -> None:
         async with opened_store(settings) as store:

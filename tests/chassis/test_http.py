@@ -14,6 +14,7 @@ import uvicorn
 from fastapi import APIRouter, FastAPI, Form, Request, Response
 from pydantic import BaseModel
 from starlette.staticfiles import StaticFiles
+from starlette.types import Message, Scope
 
 from services.chassis.context import Context
 from services.chassis.http import (
@@ -23,13 +24,13 @@ from services.chassis.http import (
     MissingPermission,
     Paging,
     RequiredIfMatch,
-    Visiting,
     create_app,
     etag,
     paged,
     seal,
 )
 from services.chassis.identity import PUBLIC
+from services.chassis.telemetry import configure_logs
 from services.vocabulary.errors import Conflict, NotAllowed, NotFound, StaleVersion, Unavailable, invalid
 from services.vocabulary.identity import Role
 from tests.chassis.doors import SmallPlatform, as_platform, small_platform
@@ -42,7 +43,6 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
     "list_agreements": frozenset({Role.VIEWER}),
     "import_rows": frozenset({Role.OPERATOR}),
     "sign_in": PUBLIC,
-    "front_page": PUBLIC,
     "refuse": PUBLIC,
     "break_down": PUBLIC,
 }
@@ -103,12 +103,8 @@ def built(platform: SmallPlatform, seen: list[Context] | None = None) -> FastAPI
         return {"bytes": sum([len(part) async for part in request.stream()])}
 
     @router.post("/sign-in")
-    async def sign_in(name: Annotated[str, Form()], visiting: Visiting) -> dict[str, object]:
+    async def sign_in(name: Annotated[str, Form()]) -> dict[str, object]:
         return {"name": name}
-
-    @router.get("/front")
-    async def front_page(visiting: Visiting) -> dict[str, object]:
-        return {"visitor": visiting.caller.subject if visiting else None}
 
     @router.get("/refusals/{kind}")
     async def refuse(kind: str) -> dict[str, object]:
@@ -227,13 +223,6 @@ def test_the_session_cookie_proves_for_reading_only(platform: SmallPlatform) -> 
     assert ask(platform, "POST", "/v1/agreements", json=DRAFT, headers=cookie).status_code == 401
 
 
-def test_a_public_operation_knows_its_visitor_where_there_is_one(platform: SmallPlatform) -> None:
-    assert ask(platform, "GET", "/v1/front").json() == {"visitor": None}
-    assert ask(platform, "GET", "/v1/front", headers={"Authorization": "Bearer worthless"}).json() == {"visitor": None}
-    cookie = {"Cookie": f"{SESSION_COOKIE}={platform.token(Role.VIEWER)}"}
-    assert ask(platform, "GET", "/v1/front", headers=cookie).json() == {"visitor": "ada"}
-
-
 @pytest.mark.parametrize(
     ("kind", "status", "code"),
     [
@@ -263,6 +252,11 @@ def test_an_invalid_input_names_each_place_and_rule(platform: SmallPlatform) -> 
     answer = ask(platform, "POST", "/v1/agreements", json=broken, headers=platform.bearer(Role.SERVICE_MANAGER))
     assert answer.status_code == 422
     assert [violation["place"] for violation in answer.json()["violations"]] == ["objectives[1].target", "objectives[2].target"]
+
+
+def test_a_stale_version_is_answered_with_the_newest_as_the_next_if_match_names_it(platform: SmallPlatform) -> None:
+    answer = ask(platform, "GET", "/v1/refusals/stale")
+    assert (answer.status_code, answer.headers["ETag"]) == (412, f'"{answer.json()["detail"].rpartition(" ")[2]}"')
 
 
 def test_something_unavailable_may_be_tried_again(platform: SmallPlatform) -> None:
@@ -425,7 +419,7 @@ def test_the_api_document_tells_who_may_and_how_one_is_refused(platform: SmallPl
     assert {parameter["name"] for parameter in post["parameters"]} == {"If-Match", "Idempotency-Key", "X-Reason"}
     put = document["paths"]["/v1/agreements/{agreement_id}"]["put"]
     assert next(parameter for parameter in put["parameters"] if parameter["name"] == "If-Match")["required"] is True
-    assert document["paths"]["/v1/front"]["get"]["security"] == []
+    assert document["paths"]["/v1/refusals/{kind}"]["get"]["security"] == []
 
 
 def test_the_docs_page_loads_nothing_from_elsewhere(platform: SmallPlatform) -> None:
@@ -472,6 +466,26 @@ def test_a_body_that_turns_out_too_large_while_it_streams_is_refused(platform: S
             assert keyed.status_code == 413
 
     asyncio.run(steps())
+
+
+def test_a_caller_who_goes_away_is_no_fault_of_ours(platform: SmallPlatform, capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("info")
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    authorization = platform.bearer(Role.OPERATOR)["Authorization"].encode()
+    headers = [(b"authorization", authorization), (b"content-length", b"9")]
+    scope: Scope = {"type": "http", "method": "POST", "path": "/v1/rows", "query_string": b"", "headers": headers, "http_version": "1.1"}
+    asyncio.run(sealed(platform)(scope, receive, send))
+    told = capsys.readouterr().err
+    assert sent == []
+    assert "unexpected fault" not in told
+    assert "the caller went away" in told
 
 
 def test_the_fingerprint_covers_a_streamed_body(platform: SmallPlatform) -> None:

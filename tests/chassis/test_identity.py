@@ -298,9 +298,12 @@ def test_known_keys_outlive_a_short_outage_of_the_issuer_and_not_a_long_one() ->
     run(steps())
 
 
-def test_keys_are_not_fetched_without_encryption() -> None:
-    with pytest.raises(ValueError, match="https"):
-        FetchedKeys("http://login.example/jwks", MovableClock(START))
+def test_where_the_issuers_keys_should_lie_is_not_told_to_callers(tmp_path: Path) -> None:
+    platform = small_platform(tmp_path, jwks=str(tmp_path / "missing.json"))
+    stranger = small_platform(tmp_path / "elsewhere").token(Role.VIEWER)
+    with pytest.raises(IdentityProviderUnavailable) as refused:
+        run(platform.identity.authenticate(f"Bearer {stranger}", None))
+    assert "missing.json" not in str(refused.value)
 
 
 def test_a_service_credential_is_renewed_before_it_expires(platform: SmallPlatform) -> None:

@@ -14,6 +14,7 @@ import pytest
 from nats.aio.msg import Msg
 
 from services.chassis.nats import BrokerUnavailable, NatsServer, NatsServerFailed, nats_server_path
+from services.chassis.telemetry import configure_logs
 from tests.chassis.bus import broker_to, nats_server, until
 
 
@@ -31,6 +32,19 @@ def test_a_started_server_answers_on_the_free_port_it_found(tmp_path: Path) -> N
             assert broker.client.max_payload == 8 * 1024 * 1024
 
     asyncio.run(scenario())
+
+
+def test_a_connection_tells_no_secret_of_its_url(capsys: pytest.CaptureFixture[str]) -> None:
+    async def scenario() -> None:
+        configure_logs("info")
+        async with broker_to("nats://upheld:s3cret@127.0.0.1:1") as broker:
+            with pytest.raises(BrokerUnavailable):
+                await broker.ready(0.5)
+
+    asyncio.run(scenario())
+    told = capsys.readouterr().err
+    assert "broker is absent" in told
+    assert "s3cret" not in told
 
 
 def test_the_server_syncs_each_message_before_it_acknowledges_it(tmp_path: Path) -> None:

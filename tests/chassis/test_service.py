@@ -11,10 +11,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import grpc
 import httpx2
 import pytest
 from fastapi import FastAPI
 
+from services.chassis.rpc import client
 from services.chassis.service import AddressTaken, Host, Platform, Runner, Service, platform
 from services.chassis.settings import Settings
 from tests.chassis.bus import until
@@ -80,7 +82,9 @@ def test_a_path_of_no_service_is_answered_by_a_problem(tmp_path: Path) -> None:
                 answer = await client.get(path)
                 assert answer.status_code == 404
                 assert answer.headers["content-type"] == "application/problem+json"
-                assert answer.json()["code"] == "not-found"
+                assert answer.json()["code"] == "no-such-path"
+                assert answer.json()["request_id"] == answer.headers["x-request-id"]
+                assert answer.headers["x-content-type-options"] == "nosniff"
                 assert answer.json()["instance"] == path
 
     asyncio.run(scenario())
@@ -254,6 +258,17 @@ def test_a_taken_port_is_told_before_anything_starts(tmp_path: Path) -> None:
                 with pytest.raises(AddressTaken, match=str(other.getsockname()[1])):
                     await platform(settings_in(tmp_path, **{door: other.getsockname()[1]}), name="test")
         assert not (tmp_path / "nats").exists()
+
+    asyncio.run(scenario())
+
+
+def test_channels_to_other_services_end_with_the_platform(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        shared = await platform(settings_in(tmp_path), name="test")
+        channel = client(shared, "reporting", lambda opened: opened, calling="one")
+        assert channel.get_state(try_to_connect=True) is not grpc.ChannelConnectivity.SHUTDOWN
+        await shared.close()
+        assert channel.get_state() is grpc.ChannelConnectivity.SHUTDOWN
 
     asyncio.run(scenario())
 

@@ -72,6 +72,7 @@ def test_a_file_that_cannot_be_used_is_told(monkeypatch: pytest.MonkeyPatch, tmp
         ("grpc_deadline_s", "nan", "finite"),
         ("public_url", "example.org", "https://"),
         ("issuer", "", "at least 1 character"),
+        ("jwks", "http://idp.example/keys", "https"),
     ],
 )
 def test_a_bad_value_is_told_with_its_name_and_the_rule(monkeypatch: pytest.MonkeyPatch, name: str, value: str, rule: str) -> None:

@@ -106,9 +106,11 @@ def test_the_history_tells_who_did_what_and_why(tmp_path: Path) -> None:
             await breached(running)
             headers = running.bearer(IDA) | {"If-Match": '"2"', "X-Reason": "Largest saving"}
             await running.http.post(f"/v1/improvements/{ID}/plan", json=PLAN, headers=headers)
-            opened, analysed, planned = (await running.get(f"/{ID}/history", IDA)).json()["items"]
+            told = await running.get(f"/{ID}/history", IDA)
+            opened, analysed, planned = told.json()["items"]
+            assert told.headers["ETag"] == '"3"'
             assert (planned["actor"], planned["organisation"], planned["reason"]) == ("ida.brandt", "nordwind-hosting", "Largest saving")
-            assert (opened["actor"], analysed["causation_id"]) == ("improvement", opened["event_id"])
+            assert (opened["actor"], analysed["causation_id"]) == ("service:improvement", opened["event_id"])
             assert planned["data"]["plan"]["expected_attainment"] == "8867/8868"
 
     asyncio.run(scenario())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from fractions import Fraction
 
 import pytest
 
+from services.improvement import improvement as rules
 from services.improvement.improvement import (
     AlreadyEffective,
     AlreadyImplemented,
@@ -318,3 +320,11 @@ def test_the_provider_plans_and_both_parties_approve() -> None:
         require_provider(improvement, JON)
     with pytest.raises(NotAParty):
         require_party(improvement, EXAMINER)
+
+
+@pytest.mark.parametrize("spell", [lambda text: f"{{{text}}}", lambda text: f"urn:uuid:{text}", lambda text: text.replace("-", "")])
+def test_an_improvement_has_one_address(spell: Callable[[str], str]) -> None:
+    known = rules.improvement_id("breach-1")
+    assert rules.parse_improvement_id(str(known)) == known
+    with pytest.raises(rules.ImprovementNotFound):
+        rules.parse_improvement_id(spell(str(known)))

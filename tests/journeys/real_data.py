@@ -12,13 +12,13 @@ from typing import Any
 
 from services.command.assess import assess_files
 from services.vocabulary.identity import Role
-from tests.command.cli import HEAD, PROVIDER, agreed, person, upheld
+from tests.command.cli import HEAD, PROVIDER, agreed, invoke, person, upheld
 from tests.journeys.processes import Reach
 
 Json = Any
 _BESIDE = Path(__file__).parents[2].parent / "shared" / "data"
 _FILES = ("probes.csv", "probes.expected.json", "tickets.csv", "latency.csv")
-_ONLY_ON_ONE_WAY = ("agreement_id", "recorded_at")
+_ONLY_ONE_WAY_KNOWS = {"agreement_id", "recorded_at"}
 
 
 def folder() -> Path:
@@ -63,15 +63,13 @@ class Judged:
 
     documents: Mapping[str, Json]
 
-    def results(self, objective_id: str) -> Iterator[Json]:
+    def results(self, objective_id: str) -> list[Json]:
         """The objective's result of each month."""
-        for document in self.documents.values():
-            yield from (one for one in document["objectives"] if one["objective_id"] == objective_id)
+        return [one for document in self.documents.values() for one in document["objectives"] if one["objective_id"] == objective_id]
 
-    def result(self, objective_id: str) -> Json:
-        """Of a promise with one month."""
-        (only,) = self.results(objective_id)
-        return only
+    def leaves(self, objective_id: str, kind: str) -> list[Json]:
+        """Its days or tickets, of all months together."""
+        return [leaf for result in self.results(objective_id) for leaf in result[kind]]
 
 
 def judged_offline(promise: Promise, home: Path, *, until: str = "") -> Judged:
@@ -88,8 +86,8 @@ def printed_offline(promise: Promise, home: Path) -> Json:
     """What `upheld assess … --json` prints of the promise's last month."""
     terms = home / "terms.yaml"
     terms.write_text(promise.terms)
-    done = upheld("assess", terms, folder() / promise.file, "--period", promise.months[-1], *promise.options, "--json")
-    assert done.returncode == 0, done.stderr
+    done = invoke("assess", terms, folder() / promise.file, "--period", promise.months[-1], *promise.options, "--json")
+    assert done.exit_code == 0, done.output
     return json.loads(done.stdout)
 
 
@@ -107,9 +105,7 @@ def imported(promise: Promise, reach: Reach) -> Imported:
     """Agreed by both parties, then `upheld import`."""
     agreement_id = agreed(reach, promise.terms)
     file = folder() / promise.file
-    done = upheld(
-        "import", file, "--source", promise.file, "--organisation", PROVIDER, *promise.options, environment=reach.environment
-    )
+    done = upheld("import", file, "--source", promise.file, "--organisation", PROVIDER, *promise.options, environment=reach.environment)
     assert done.returncode == 0, done.stderr
     viewer = person(reach, PROVIDER, Role.VIEWER)
     documents = {month: viewer.get(f"/v1/assessments/{agreement_id}/{month}") for month in promise.months}
@@ -119,9 +115,8 @@ def imported(promise: Promise, reach: Reach) -> Imported:
 def differences(one: Json, other: Json, *, place: str = "") -> Iterator[str]:
     """Each place where two documents differ, but for what only one of the two ways can know."""
     if isinstance(one, dict) and isinstance(other, dict):
-        for name in sorted(one.keys() | other.keys()):
-            if place or name not in _ONLY_ON_ONE_WAY:
-                yield from differences(one.get(name, "absent"), other.get(name, "absent"), place=f"{place}.{name}")
+        for name in sorted((one.keys() | other.keys()) - _ONLY_ONE_WAY_KNOWS):
+            yield from differences(one.get(name, "absent"), other.get(name, "absent"), place=f"{place}.{name}")
     elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
         for number, (left, right) in enumerate(zip(one, other, strict=True)):
             yield from differences(left, right, place=f"{place}[{number}]")
@@ -130,9 +125,8 @@ def differences(one: Json, other: Json, *, place: str = "") -> Iterator[str]:
 
 
 def _terms(title: str, *, first_day: str, last_day: str, services: str, objectives: Sequence[str]) -> str:
-    return f"{HEAD}title: {title}\nzone: UTC\neffective_on: {first_day}\nends_on: {last_day}\nservices: {services}\nobjectives:\n" + "".join(
-        objectives
-    )
+    head = f"{HEAD}title: {title}\nzone: UTC\neffective_on: {first_day}\nends_on: {last_day}\n"
+    return f"{head}services: {services}\nobjectives:\n{''.join(objectives)}"
 
 
 def _objective(name: str, service: str, indicator: str) -> str:

@@ -27,9 +27,9 @@ _LONGEST = 1000
 _PLAIN_KEY = re.compile(r"[\w-]{1,60}")
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}")
-_WHOLE = re.compile(r"-?\d{1,18}")
-_DURATION = re.compile(r"(?=\d)(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?")
-_MILLISECONDS = re.compile(r"\d{1,9}(\.\d{1,3})?")
+_WHOLE = re.compile(r"-?\d{1,18}", re.ASCII)
+_DURATION = re.compile(r"(?=\d)(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?", re.ASCII)
+_MILLISECONDS = re.compile(r"\d{1,9}(\.\d{1,3})?", re.ASCII)
 
 
 class Read(Protocol[T_co]):

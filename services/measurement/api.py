@@ -1,0 +1,196 @@
+"""The HTTP door of measurement. Translation only."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from services.chassis.clock import Clock
+from services.chassis.http import Acting, MalformedBody, Paging, UnsupportedMediaType, etag, paged
+from services.measurement.answers import AssessmentBody, AssessmentPage, ObjectiveResultBody, ReceiptBody, RejectedBody
+from services.measurement.application import Measurement
+from services.measurement.batch import Batch
+from services.measurement.intake import Malformed, Media, OnError, read
+from services.measurement.judgement import Document
+from services.measurement.mapping import MAPPING_OPTIONS, mapping_of
+from services.measurement.observation import State, TicketState
+from services.vocabulary.errors import invalid
+from services.vocabulary.period import Instant, Interval, instant_of, parse_instant, parse_month
+
+_MEDIA: dict[str, Media] = {
+    "application/json": "json",
+    "application/x-ndjson": "ndjson",
+    "application/ndjson": "ndjson",
+    "text/csv": "csv",
+}
+_ON_ERROR: dict[str, OnError] = {"": "refuse", "refuse": "refuse", "skip": "skip"}
+_BATCH_OPTIONS = {
+    "source": "who observed; a JSON document may name it itself",
+    "batch": "the batch's name: a repeat changes nothing; without one the Idempotency-Key counts, else a digest of the content",
+    "on_error": "refuse (nothing is taken when an observation is bad) or skip (the good ones are taken)",
+}
+_OBSERVATION = {
+    "type": "object",
+    "required": ["kind", "service", "observed_at"],
+    "properties": {
+        "kind": {"enum": ["status", "outage", "counter", "latency", "ticket"]},
+        "service": {"type": "string"},
+        "component": {"type": "string"},
+        "id": {"type": "string", "description": "The source's own: a repeat of (source, id) changes nothing"},
+        "observed_at": {"type": "string", "format": "date-time"},
+        "revision": {"type": "integer", "minimum": 0, "description": "Of the same id, the highest counts"},
+        "state": {"enum": [*dict.fromkeys([*State, *TicketState])], "description": "Of a status: up, down, unknown; else of a ticket"},
+        "until": {"type": "string", "format": "date-time"},
+        "cause": {"type": "string"},
+        "good": {"type": "integer", "minimum": 0},
+        "total": {"type": "integer", "minimum": 0},
+        "ms": {"type": "string", "description": "Decimal milliseconds"},
+        "ticket": {"type": "string"},
+        "priority": {"type": "string"},
+        "order": {"type": "integer", "minimum": 0},
+    },
+    "additionalProperties": False,
+}
+_REPORT: dict[str, object] = {
+    "parameters": [
+        {"name": name, "in": "query", "required": False, "description": meaning, "schema": {"type": "string"}}
+        for name, meaning in {**_BATCH_OPTIONS, **{name: f"CSV: {text}" for name, text in MAPPING_OPTIONS.items()}}.items()
+    ],
+    "requestBody": {
+        "required": True,
+        "description": "Observations of the caller's organisation; the forms are told in docs/observations.md",
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["observations"],
+                    "properties": {
+                        "source": {"type": "string"},
+                        "batch": {"type": "string"},
+                        "observations": {"type": "array", "items": _OBSERVATION},
+                    },
+                    "additionalProperties": False,
+                }
+            },
+            "application/x-ndjson": {"schema": {"type": "string", "description": "One observation a line"}},
+            "text/csv": {"schema": {"type": "string", "description": "A header line, then rows as the parameters map them"}},
+        },
+    },
+}
+
+AgreementId = Annotated[str, Path(description="The agreement's id", json_schema_extra={"format": "uuid"})]
+Period = Annotated[str, Path(description="A calendar month", examples=["2026-03"])]
+KnownAt = Annotated[str | None, Query(description="As it was known at this instant, RFC 3339", examples=["2026-04-03T00:00:00Z"])]
+Moment = Annotated[str, Query(description="RFC 3339 instant", examples=["2026-03-01T00:00:00Z"])]
+
+
+def router(measurement: Measurement, *, clock: Clock) -> APIRouter:
+    """The routes; each one's name is its use case's, by which permissions are granted."""
+    routes = APIRouter(prefix="/v1")
+    _add_observations(routes, measurement, clock)
+    _add_assessments(routes, measurement)
+    _add_measurements(routes, measurement)
+    return routes
+
+
+def _add_observations(routes: APIRouter, measurement: Measurement, clock: Clock) -> None:
+    @routes.post(
+        "/observations",
+        status_code=201,
+        responses={200: {"model": ReceiptBody, "description": "Nothing of it was new"}},
+        openapi_extra=_REPORT,
+        operation_id="report_observations",
+        tags=["observations"],
+    )
+    async def report_observations(request: Request, response: Response, context: Acting) -> ReceiptBody:
+        """Report what was observed. Durable before the answer; a repeat changes nothing."""
+        content = await request.body()
+        batch = await asyncio.to_thread(_batch, request, content, now=instant_of(clock.now()))
+        receipt = await measurement.report(batch, context=context)
+        if not receipt.accepted:
+            response.status_code = 200
+        return ReceiptBody(
+            accepted=receipt.accepted,
+            repeated=receipt.repeated,
+            rejected=[RejectedBody(place=each.place, rule=each.rule) for each in batch.rejected],
+            rejected_count=batch.rejected_count,
+            batch=receipt.batch,
+        )
+
+
+def _add_assessments(routes: APIRouter, measurement: Measurement) -> None:
+    @routes.get("/assessments", response_model=AssessmentPage, operation_id="list_assessments", tags=["assessments"])
+    async def list_assessments(
+        request: Request,
+        response: Response,
+        context: Acting,
+        paging: Paging,
+        agreement_id: Annotated[str, Query(description="The agreement's id", json_schema_extra={"format": "uuid"})],
+    ) -> dict[str, object]:
+        """The agreement's months in the order of time, as they were last assessed. A change may show up here a moment late."""
+        after = str(parse_month(paging.cursor, place="cursor")) if paging.cursor else ""
+        found = await measurement.assessments(agreement_id, after=after, limit=paging.limit + 1, caller=context.caller)
+        page = found[: paging.limit]
+        return paged(request, response, page, str(page[-1]["period"]) if len(found) > paging.limit else None)
+
+    @routes.get("/assessments/{agreement_id}/{period}", operation_id="get_assessment", tags=["assessments"])
+    async def get_assessment(
+        response: Response, agreement_id: AgreementId, period: Period, context: Acting, known_at: KnownAt = None
+    ) -> AssessmentBody:
+        """What was stated of a closed month, or how an open one stands now; either as it was known at an instant."""
+        month = parse_month(period, place="period")
+        known = parse_instant(known_at, place="known_at") if known_at else None
+        return _answered(response, await measurement.assessment(agreement_id, month, known_at=known, caller=context.caller))
+
+    @routes.post("/assessments/{agreement_id}/{period}/close", operation_id="close_period", tags=["assessments"])
+    async def close_period(response: Response, agreement_id: AgreementId, period: Period, context: Acting) -> AssessmentBody:
+        """Close a month that is over, before its time comes by itself. The provider does."""
+        month = parse_month(period, place="period")
+        return _answered(response, await measurement.close_period(agreement_id, month, context=context))
+
+
+def _add_measurements(routes: APIRouter, measurement: Measurement) -> None:
+    @routes.get("/measurements/{agreement_id}/{objective_id}", operation_id="measure_span", tags=["measurements"])
+    async def measure_span(
+        agreement_id: AgreementId, objective_id: str, context: Acting, start: Moment, end: Moment
+    ) -> ObjectiveResultBody:
+        """One objective over any span: what compares before with after."""
+        asked = Interval(parse_instant(start, place="start"), parse_instant(end, place="end"))
+        document = await measurement.measure(agreement_id, objective_id, asked, caller=context.caller)
+        return ObjectiveResultBody.model_validate(document)
+
+
+def _answered(response: Response, document: Document) -> AssessmentBody:
+    body = AssessmentBody.model_validate(document)
+    etag(response, body.revision)
+    return body
+
+
+def _batch(request: Request, content: bytes, *, now: Instant) -> Batch:
+    media = _media(request)
+    told = dict(request.query_params)
+    source, batch, on_error = (told.pop(name, "") for name in _BATCH_OPTIONS)
+    if on_error not in _ON_ERROR:
+        raise invalid("on_error", f"must be refuse or skip, not {on_error[:40]!r}")
+    try:
+        return read(
+            content,
+            media,
+            now=now,
+            source=source,
+            batch=batch or request.headers.get("idempotency-key", ""),
+            mapping=mapping_of(told) if media == "csv" else None,
+            on_error=_ON_ERROR[on_error],
+        )
+    except Malformed as refusal:
+        raise MalformedBody(*refusal.violations) from None
+
+
+def _media(request: Request) -> Media:
+    said = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    media = _MEDIA.get(said)
+    if media is None:
+        raise UnsupportedMediaType(f"observations are application/json, application/x-ndjson or text/csv, not {said[:60]!r}")
+    return media

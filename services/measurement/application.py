@@ -1,0 +1,473 @@
+"""Use cases of measurement: report, assess, close, ask. Load, decide, save; holds no rule and translates nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Protocol
+from uuid import UUID, uuid4
+
+from sqlalchemy.engine import Connection
+
+from services.chassis.clock import Clock
+from services.chassis.context import Context
+from services.chassis.database import Database
+from services.chassis.repository import Repository, Versioned
+from services.chassis.telemetry import log
+from services.measurement import marks, store, terms_copy, views
+from services.measurement.assessment import Assessment, NotInForce, assess, measure_span
+from services.measurement.batch import Batch, evidence_of
+from services.measurement.judgement import (
+    Document,
+    Event,
+    Finding,
+    Judgement,
+    Parties,
+    Reason,
+    ResultDocument,
+    close,
+    stream_of,
+    tell,
+)
+from services.measurement.marks import Cause, Mark
+from services.measurement.objective import Objective, Terms, TermsInForce
+from services.measurement.observation import NOTHING_KNOWN
+from services.measurement.store import Receipt
+from services.measurement.terms_copy import Agreement
+from services.measurement.wire import document_of, result_of
+from services.vocabulary.errors import Conflict, NotAllowed, NotFound, Refusal, invalid
+from services.vocabulary.identity import Caller, OrganisationId, Role
+from services.vocabulary.period import (
+    HOUR,
+    Instant,
+    Interval,
+    Month,
+    datetime_of,
+    day_of,
+    instant_of,
+    instant_text,
+    month_of,
+    parse_instant,
+    start_of_day,
+)
+
+OURSELVES = Caller(subject="service:measurement", organisation=OrganisationId("upheld"), roles=frozenset({Role.SERVICE}))
+
+_DAY = 24 * HOUR
+_MARGIN = 2 * _DAY
+_LONGEST_SPAN = 5 * 366 * _DAY
+
+_log = log("measurement")
+
+
+class AgreementNotFound(NotFound):
+    """No such agreement, none signed by both parties, or none that this caller may know of."""
+
+    code = "agreement-not-found"
+
+
+class ObjectiveNotFound(NotFound):
+    """The agreement has no such objective over the span."""
+
+    code = "objective-not-found"
+
+
+class NotTheProvider(NotAllowed):
+    """Only the provider closes a period."""
+
+    code = "not-the-provider"
+
+
+class TermsDesk(Protocol):
+    """Where the terms are at home."""
+
+    async def agreement(self, agreement_id: str) -> Agreement:
+        """All versions ever in force; refuses with `NotFound` where none was, with `Unavailable` where nobody answers."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Deed:
+    """Why something is assessed: the reasons in words, and the cause it goes back to where no report is behind it.
+
+    A change of terms goes back to itself, unless a report waits that nobody has assessed; everything else to the last report.
+    """
+
+    reasons: Sequence[Reason]
+    cause: Cause
+    tool: str
+    is_about_terms: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Found:
+    """What was found, and the cause it goes back to, read together."""
+
+    finding: Finding
+    cause: Cause
+
+
+class Measurement:
+    """`marked` is set whenever there may be something to assess."""
+
+    def __init__(self, *, database: Database, judgements: Repository[Judgement, Event], desk: TermsDesk, clock: Clock) -> None:
+        self._database = database
+        self._judgements = judgements
+        self._desk = desk
+        self._clock = clock
+        self.marked = asyncio.Event()
+        self.marked.set()
+
+    # Observations and terms come in
+
+    async def report(self, batch: Batch, *, context: Context) -> Receipt:
+        """Durable when it returns, and marked for assessment. Refuses with `BatchNameReused`."""
+        if not len(batch):
+            return Receipt(batch=batch.name, accepted=0, repeated=0)
+        cause = _cause(f"late observations from {batch.source}", context)
+        tenant = context.caller.organisation
+
+        def work(connection: Connection) -> Receipt:
+            receipt = store.record(connection, batch, tenant=tenant, recorded_at=cause.reason.recorded_at)
+            if receipt.accepted:
+                for service, touched in marks.touched(batch):
+                    marks.set_mark(connection, scope="service", tenant=tenant, subject=service, span=touched, cause=cause)
+            return receipt
+
+        receipt = await self._database.write(work)
+        self.marked.set()
+        return receipt
+
+    def copy_terms(self, connection: Connection, agreement: Agreement, *, words: str, context: Context) -> None:
+        """Within the caller's transaction: keeps what agreements published, and marks what it may have changed because of these words."""
+        terms_copy.keep(connection, agreement)
+        self._mark_agreement(connection, agreement, since=agreement.versions[-1].effective_on, words=words, context=context)
+
+    def copy_ending(self, connection: Connection, agreement_id: str, *, last_day: date, recorded_at: Instant, context: Context) -> None:
+        """Within the caller's transaction: the agreement ends after this day."""
+        terms_copy.keep_ending(connection, agreement_id, last_day=last_day, recorded_at=recorded_at)
+        agreement = terms_copy.agreement(connection, agreement_id)
+        if agreement is not None:
+            self._mark_agreement(connection, agreement, since=last_day, words="the agreement's end", context=context)
+
+    def _mark_agreement(self, connection: Connection, agreement: Agreement, *, since: date, words: str, context: Context) -> None:
+        day_before = since - timedelta(days=1)
+        touched = Interval(start_of_day(day_before, agreement.terms_in_force()[-1].terms.zone), marks.ALWAYS.end)
+        cause = _cause(words, context)
+        marks.set_mark(connection, scope="agreement", tenant=agreement.provider, subject=agreement.id, span=touched, cause=cause)
+
+    # What is found is told
+
+    async def assess_marked(self) -> int:
+        """Assesses what is marked, one mark after the other, and clears each when all of it is told. How many there were.
+
+        Raises what kept a mark from being cleared, after the others had their turn.
+        """
+        failed: list[Exception] = []
+        found = await self._database.read(marks.marked)
+        for mark in found:
+            try:
+                await self._assess_mark(mark)
+            except Exception as error:
+                failed.append(error)
+        if failed:
+            raise ExceptionGroup("marks that could not be assessed", failed)
+        return len(found)
+
+    async def _assess_mark(self, mark: Mark) -> None:
+        deed = _Deed(reasons=mark.reasons, cause=mark.cause, tool="assessor", is_about_terms=mark.scope == "agreement")
+        for agreement in await self._database.read(lambda connection: _affected(connection, mark)):
+            for month in self._months(agreement, mark.span):
+                await self._tell(agreement, month, deed)
+        await self._database.write(lambda connection: marks.clear_mark(connection, mark))
+
+    async def refresh(self) -> None:
+        """Assesses every open month: an outage that goes on spends a budget without anybody reporting anything."""
+        deed = self._deed_of_time()
+        closed, agreements = await self._database.read(lambda each: (views.closed_months(each), terms_copy.agreements(each)))
+        for agreement in agreements:
+            for month in self._months(agreement, marks.ALWAYS):
+                if (agreement.id, str(month)) not in closed:
+                    await self._tell(agreement, month, deed)
+
+    async def _tell(self, agreement: Agreement, month: Month, deed: _Deed) -> None:
+        try:
+            found = await self._find(agreement, month, deed)
+        except NotInForce:
+            return
+        except Conflict as refusal:
+            _log.warning("a month cannot be assessed", agreement=agreement.id, period=str(month), reason=refusal.message)
+            return
+        finding = found.finding
+        told = await self._judgements.execute(
+            stream_of(agreement.id, str(month)),
+            lambda state: tell(state, finding, reasons=deed.reasons),
+            context=_context(found, deed),
+        )
+        if not _closed(told.state):
+            await self._database.write(lambda connection: views.put_running(connection, finding.document))
+
+    # Closing
+
+    async def close_period(self, agreement_id: str, month: Month, *, context: Context) -> Document:
+        """The closed assessment, by the terms that agreements has now.
+
+        Refuses with `AgreementNotFound`, `NotTheProvider`, `PeriodNotOver`, `PeriodAlreadyClosed` and `Unavailable`.
+        """
+        agreement = await self._visible(agreement_id, context.caller)
+        if not context.caller.is_service and context.caller.organisation != agreement.provider:
+            raise NotTheProvider("only the provider's service manager closes a period")
+        agreement = await self._fetched(agreement.id)
+        deed = _Deed(reasons=(), cause=_cause("", context), tool=context.tool)
+        finding = (await self._find(agreement, month, deed)).finding
+        at_that_time = replace(context, recorded_at=_moment(finding))
+        return (await self._close(agreement, finding, lambda state: close(state, finding), at_that_time)).state.stated[-1]
+
+    async def close_due(self) -> int:
+        """Closes the months whose time has come; how many. One that cannot be closed now is left for the next time."""
+        closed, agreements = await self._database.read(lambda each: (views.closed_months(each), terms_copy.agreements(each)))
+        count = 0
+        for agreement in agreements:
+            due = [month for month in self._due(agreement) if (agreement.id, str(month)) not in closed]
+            if due:
+                count += await self._close_months(agreement.id, due)
+        return count
+
+    async def _close_months(self, agreement_id: str, due: Sequence[Month]) -> int:
+        try:
+            agreement = await self._fetched(agreement_id)
+            return sum([await self._close_month(agreement, month) for month in due])
+        except Refusal as refusal:
+            _log.warning("a period is not closed yet", agreement=agreement_id, reason=refusal.message)
+            return 0
+
+    async def _close_month(self, agreement: Agreement, month: Month) -> bool:
+        """False: somebody closed it meanwhile."""
+        deed = self._deed_of_time()
+        found = await self._find(agreement, month, deed)
+        finding = found.finding
+        context = _context(found, deed)
+        closed = await self._close(agreement, finding, lambda state: () if _closed(state) else close(state, finding), context)
+        return bool(closed.recorded)
+
+    async def _close(
+        self, agreement: Agreement, finding: Finding, decide: Callable[[Judgement | None], Sequence[Event]], context: Context
+    ) -> Versioned[Judgement]:
+        """Looks once more afterwards: what came between reading the evidence and the close was assessed while the month was open."""
+        month = finding.assessment.month
+        closed = await self._judgements.execute(stream_of(agreement.id, str(month)), decide, context=context)
+        if closed.recorded:
+            cause = _cause("observations that came while the month was being closed", context)
+            touched = finding.assessment.interval
+            await self._database.write(
+                lambda each: marks.set_mark(
+                    each, scope="agreement", tenant=agreement.provider, subject=agreement.id, span=touched, cause=cause
+                )
+            )
+            self.marked.set()
+        return closed
+
+    def _due(self, agreement: Agreement) -> Iterator[Month]:
+        now = self._now()
+        terms = agreement.terms_in_force()
+        for month in self._months(agreement, marks.ALWAYS):
+            last = _last_in(terms, month)
+            if last is not None:
+                ended = max(_end_of(last, month), agreement.activated_at)
+                if now >= ended + last.terms.close_after_days * _DAY:
+                    yield month
+
+    # Questions
+
+    async def assessment(self, agreement_id: str, month: Month, *, known_at: Instant | None = None, caller: Caller) -> Document:
+        """What was stated of a closed month, the running assessment of an open one; either as it was known at an instant."""
+        newest = await self._visible(agreement_id, caller)
+        agreement = newest.known_at(known_at)
+        if agreement is None:
+            raise NotInForce("no terms were known to be in force then")
+        told = await self._judgements.load(stream_of(newest.id, str(month)), known_at=None if known_at is None else datetime_of(known_at))
+        if told is not None and told.state.closed:
+            return told.state.stated[-1]
+        until = self._now() if known_at is None else min(known_at, self._now())
+        running = await self._database.read(lambda connection: _assessed(connection, agreement, month, until=until, known_at=known_at))
+        return {**document_of(running), "recorded_at": instant_text(until)}
+
+    async def assessments(self, agreement_id: str, *, after: str, limit: int, caller: Caller) -> Sequence[Document]:
+        """The months that were assessed, in the order of time, behind the period `after`."""
+        agreement = await self._visible(agreement_id, caller)
+        return await self._database.read(lambda connection: views.months(connection, agreement.id, after=after, limit=limit))
+
+    async def measure(self, agreement_id: str, objective_id: str, asked: Interval, *, caller: Caller) -> ResultDocument:
+        """One objective over a span, by the newest terms that apply in it. Refuses with `ObjectiveNotFound` and `Invalid`."""
+        if not 0 < asked.length <= _LONGEST_SPAN:
+            raise invalid("end", "must be later than start, by at most five years")
+        agreement = await self._visible(agreement_id, caller)
+        terms, objective = _objective(agreement, objective_id, asked)
+
+        def work(connection: Connection) -> ResultDocument:
+            reach = Interval(Instant(asked.start - _MARGIN), Instant(asked.end + _MARGIN))
+            observed = store.observations(connection, tenant=agreement.provider, services={objective.service}, span=reach)
+            evidence = evidence_of(observed)
+            result = measure_span(
+                objective,
+                evidence.get(objective.service, NOTHING_KNOWN),
+                asked,
+                zone=terms.zone,
+                maintenance=terms.maintenance,
+                measured_until=self._now(),
+                terms_version=terms.version,
+            )
+            return result_of(result)
+
+        return await self._database.read(work)
+
+    # What all of them need
+
+    async def _visible(self, agreement_id: str, caller: Caller) -> Agreement:
+        """Asks agreements where no copy has arrived yet."""
+        agreement_id = _normal(agreement_id)
+        agreement = await self._database.read(lambda connection: terms_copy.agreement(connection, agreement_id))
+        if agreement is None:
+            agreement = await self._fetched(agreement_id)
+        if not caller.speaks_for_any(agreement.readers):
+            raise AgreementNotFound("there is no such agreement")
+        return agreement
+
+    async def _fetched(self, agreement_id: str) -> Agreement:
+        """The terms as agreements has them now, kept as our copy."""
+        try:
+            agreement = await self._desk.agreement(agreement_id)
+        except NotFound:
+            raise AgreementNotFound("there is no such agreement") from None
+        await self._database.write(lambda connection: terms_copy.keep(connection, agreement))
+        return agreement
+
+    async def _find(self, agreement: Agreement, month: Month, deed: _Deed) -> _Found:
+        now = self._now()
+
+        def work(connection: Connection) -> tuple[Assessment, Cause | None, Cause | None]:
+            return (
+                _assessed(connection, agreement, month, until=now),
+                marks.latest_cause(connection, tenant=agreement.provider, services=agreement.services),
+                marks.latest_cause(connection, tenant=agreement.provider, services=agreement.services, pending=True),
+            )
+
+        assessment, latest, pending = await self._database.read(work)
+        finding = Finding(
+            assessment=assessment,
+            document={**document_of(assessment), "recorded_at": instant_text(now)},
+            results=[result_of(result) for result in assessment.objectives],
+            parties=Parties(provider=agreement.provider, customer=agreement.customer),
+            recorded_at=instant_text(now),
+            trace_id=_trace_id((latest or deed.cause).traceparent),
+        )
+        return _Found(finding=finding, cause=(pending if deed.is_about_terms else latest) or deed.cause)
+
+    def _now(self) -> Instant:
+        return instant_of(self._clock.now())
+
+    def _months(self, agreement: Agreement, touched: Interval) -> Iterator[Month]:
+        """The months of the agreement's life that have begun and that the span touches."""
+        terms = agreement.terms_in_force()
+        first, zone = min(version.first_day for version in terms), terms[-1].terms.zone
+        month = Month(first.year, first.month)
+        newest = month_of(self._now(), zone)
+        while month <= newest:
+            bounds = month.bounds(zone)
+            if bounds.start < touched.end and touched.start < bounds.end and _last_in(terms, month) is not None:
+                yield month
+            month = month.next
+
+    def _deed_of_time(self) -> _Deed:
+        passing = Reason(words="the passing of time", recorded_at=self._now())
+        return _Deed(reasons=[passing], cause=Cause(reason=passing), tool="timer")
+
+
+def _affected(connection: Connection, mark: Mark) -> Sequence[Agreement]:
+    if mark.scope == "agreement":
+        agreement = terms_copy.agreement(connection, mark.subject)
+        return [agreement] if agreement else []
+    return [each for each in terms_copy.agreements_of(connection, mark.tenant) if mark.subject in each.services]
+
+
+def _assessed(connection: Connection, agreement: Agreement, month: Month, *, until: Instant, known_at: Instant | None = None) -> Assessment:
+    terms = agreement.terms_in_force()
+    bounds = month.bounds(terms[-1].terms.zone)
+    reach = Interval(Instant(bounds.start - _MARGIN), Instant(bounds.end + _MARGIN))
+    observed = store.observations(connection, tenant=agreement.provider, services=agreement.services, span=reach, known_at=known_at)
+    return assess(agreement_id=agreement.id, terms=terms, evidence=evidence_of(observed), month=month, measured_until=until)
+
+
+def _objective(agreement: Agreement, objective_id: str, asked: Interval) -> tuple[Terms, Objective]:
+    for version in reversed(agreement.terms_in_force()):
+        if version.first_day <= day_of(Instant(asked.end - 1), version.terms.zone):
+            for objective in version.terms.objectives:
+                if objective.id == objective_id:
+                    return version.terms, objective
+    raise ObjectiveNotFound(f"agreement {agreement.id} has no objective {objective_id!r} over this span")
+
+
+def _last_in(terms: Sequence[TermsInForce], month: Month) -> TermsInForce | None:
+    """The last version in force in the month; None without any."""
+    after = month.next.first_day
+    return next(
+        (version for version in reversed(terms) if version.first_day < after and _day_after(version, after) > month.first_day), None
+    )
+
+
+def _day_after(version: TermsInForce, month_end: date) -> date:
+    last_days = [day for day in (version.last_day, version.terms.ends) if day is not None]
+    return min([month_end, *(day + timedelta(days=1) for day in last_days)])
+
+
+def _end_of(version: TermsInForce, month: Month) -> Instant:
+    return start_of_day(_day_after(version, month.next.first_day), version.terms.zone)
+
+
+def _context(found: _Found, deed: _Deed) -> Context:
+    """Recorded when it was found: what is known then is what it says."""
+    return Context(
+        caller=OURSELVES,
+        recorded_at=_moment(found.finding),
+        reason=", ".join(reason.words for reason in deed.reasons),
+        tool=deed.tool,
+        correlation_id=found.cause.correlation_id or str(uuid4()),
+        causation_id=found.cause.causation_id,
+        traceparent=found.cause.traceparent,
+    )
+
+
+def _moment(finding: Finding) -> datetime:
+    return datetime_of(parse_instant(finding.recorded_at, place="recorded_at"))
+
+
+def _closed(state: Judgement | None) -> bool:
+    return state is not None and state.closed
+
+
+def _cause(words: str, context: Context) -> Cause:
+    return Cause(
+        reason=Reason(words=words, recorded_at=instant_of(context.recorded_at)),
+        correlation_id=context.correlation_id,
+        causation_id=context.causation_id,
+        traceparent=context.traceparent,
+    )
+
+
+def _trace_id(traceparent: str) -> str:
+    """The second part of a W3C traceparent."""
+    parts = traceparent.split("-")
+    return parts[1] if len(parts) == 4 else ""
+
+
+def _normal(agreement_id: str) -> str:
+    """What is no id is nobody's agreement."""
+    try:
+        found = str(UUID(agreement_id))
+    except ValueError:
+        raise AgreementNotFound("there is no such agreement") from None
+    if found != agreement_id.lower():
+        raise AgreementNotFound("there is no such agreement")
+    return found

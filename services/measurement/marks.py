@@ -1,0 +1,163 @@
+"""Marks: what has to be assessed anew, and because of whom. Set in the transaction of the cause, cleared after the assessment.
+
+A mark is on a service of a provider (observations came) or on an agreement (its terms changed). A crash in between leaves the mark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from itertools import chain
+from typing import Literal
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection
+
+from services.measurement.batch import Batch, StatusRow, TicketRow
+from services.measurement.judgement import Reason
+from services.measurement.observation import STILL_OPEN
+from services.measurement.store import METADATA
+from services.vocabulary.period import Instant, Interval
+
+Scope = Literal["agreement", "service"]
+
+ALWAYS = Interval(Instant(0), STILL_OPEN)
+
+MARKS = sa.Table(
+    "marks",
+    METADATA,
+    sa.Column("scope", sa.Text, primary_key=True),
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("subject", sa.Text, primary_key=True),
+    sa.Column("stamp", sa.BigInteger, nullable=False),
+    sa.Column("first", sa.BigInteger, nullable=False),
+    sa.Column("last", sa.BigInteger, nullable=False),
+    sa.Column("reasons", sa.Text, nullable=False),
+    sa.Column("recorded_at", sa.BigInteger, nullable=False),
+    sa.Column("correlation_id", sa.Text, nullable=False),
+    sa.Column("causation_id", sa.Text, nullable=False),
+    sa.Column("traceparent", sa.Text, nullable=False),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cause:
+    """Why something is to be assessed; the ids lead back to the request or message."""
+
+    reason: Reason
+    correlation_id: str = ""
+    causation_id: str = ""
+    traceparent: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mark:
+    """`subject` is a service of the tenant or an agreement; everything in `span` may have changed.
+
+    Of several causes all `reasons` are kept, each once, and the last cause.
+    """
+
+    scope: Scope
+    tenant: str
+    subject: str
+    stamp: int
+    span: Interval
+    reasons: tuple[Reason, ...]
+    cause: Cause
+
+
+def set_mark(connection: Connection, *, scope: Scope, tenant: str, subject: str, span: Interval, cause: Cause) -> None:
+    """Widens the mark that is there."""
+    key = {"scope": scope, "tenant": tenant, "subject": subject}
+    clear = {"stamp": 0, "first": 0, "last": 0, "reasons": ""}
+    ids = {
+        "recorded_at": cause.reason.recorded_at,
+        "correlation_id": cause.correlation_id,
+        "causation_id": cause.causation_id,
+        "traceparent": cause.traceparent,
+    }
+    connection.execute(_insert(connection).values(**key, **clear, **ids).on_conflict_do_nothing())
+    row = connection.execute(sa.select(MARKS).filter_by(**key).with_for_update()).one()
+    if row.reasons:
+        span = Interval(min(span.start, Instant(row.first)), max(span.end, Instant(row.last)))
+    reasons = {reason.words: reason for reason in (*_reasons(row.reasons), cause.reason)}
+    changed = {"stamp": row.stamp + 1, "first": span.start, "last": span.end, "reasons": _told(reasons.values()), **ids}
+    connection.execute(sa.update(MARKS).filter_by(**key).values(**changed))
+
+
+def marked(connection: Connection) -> list[Mark]:
+    """Agreements first: what an amendment changes is not to be told as late observations."""
+    found = sa.select(MARKS).where(MARKS.c.reasons != "").order_by(MARKS.c.scope, MARKS.c.recorded_at)
+    return [
+        Mark(
+            scope="agreement" if row.scope == "agreement" else "service",
+            tenant=row.tenant,
+            subject=row.subject,
+            stamp=row.stamp,
+            span=Interval(Instant(row.first), Instant(row.last)),
+            reasons=_reasons(row.reasons),
+            cause=_cause(row),
+        )
+        for row in connection.execute(found)
+    ]
+
+
+def clear_mark(connection: Connection, mark: Mark) -> None:
+    """Leaves a mark that was set again meanwhile. The latest cause stays on record."""
+    same = sa.and_(MARKS.c.scope == mark.scope, MARKS.c.tenant == mark.tenant, MARKS.c.subject == mark.subject, MARKS.c.stamp == mark.stamp)
+    connection.execute(sa.update(MARKS).where(same).values(reasons=""))
+
+
+def latest_cause(connection: Connection, *, tenant: str, services: Collection[str], pending: bool = False) -> Cause | None:
+    """The report that was the last to bear on any of the services; `pending`: of those not assessed yet."""
+    told = sa.select(MARKS).where(MARKS.c.scope == "service", MARKS.c.tenant == tenant, MARKS.c.subject.in_(sorted(services)))
+    if pending:
+        told = told.where(MARKS.c.reasons != "")
+    row = connection.execute(told.order_by(MARKS.c.recorded_at.desc()).limit(1)).first()
+    return None if row is None else _cause(row)
+
+
+def touched(batch: Batch) -> Iterable[tuple[str, Interval]]:
+    """Each service of a batch with the time in which its figures may change.
+
+    A state holds on; a correction may move what it corrects; the first outage tells that its component reports by outages, at any time.
+    """
+    spans: dict[str, Interval] = {}
+    for row in chain[StatusRow | TicketRow](batch.statuses, batch.tickets):
+        _widen(spans, row.service, ALWAYS if row.revision > 0 else Interval(row.at, STILL_OPEN))
+    for outage in batch.outages:
+        _widen(spans, outage.service, ALWAYS)
+    for frame in batch.frames:
+        for service in {batch.series[number].service for number in set(frame.rows["series"].tolist())}:
+            _widen(spans, service, ALWAYS if frame.revises else Interval(frame.first, Instant(frame.last + 1)))
+    return spans.items()
+
+
+def _widen(spans: dict[str, Interval], service: str, span: Interval) -> None:
+    known = spans.get(service, span)
+    spans[service] = Interval(min(known.start, span.start), max(known.end, span.end))
+
+
+def _cause(row: sa.Row[tuple[object, ...]]) -> Cause:
+    reasons = _reasons(row.reasons)
+    return Cause(
+        reason=reasons[-1] if reasons else Reason(words="", recorded_at=Instant(row.recorded_at)),
+        correlation_id=row.correlation_id,
+        causation_id=row.causation_id,
+        traceparent=row.traceparent,
+    )
+
+
+def _told(reasons: Iterable[Reason]) -> str:
+    """A line each: when, and why in words, which hold no line break."""
+    return "\n".join(f"{reason.recorded_at} {reason.words}" for reason in reasons)
+
+
+def _reasons(told: str) -> tuple[Reason, ...]:
+    parts = [line.partition(" ") for line in told.split("\n") if line]
+    return tuple(Reason(words=words, recorded_at=Instant(int(recorded_at))) for recorded_at, _, words in parts)
+
+
+def _insert(connection: Connection) -> sqlite.Insert | postgresql.Insert:
+    return sqlite.insert(MARKS) if connection.dialect.name == "sqlite" else postgresql.insert(MARKS)

@@ -1,0 +1,89 @@
+"""Requests: the good of all, and those answered in time, pooled over the period. Pure; never an average of percentages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from itertools import pairwise
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from services.measurement.figure import DayResult, Figure, counted, share_known
+from services.measurement.interval import NEVER, Spans, clip, length, union
+from services.measurement.objective import RequestRatio, ResponseTime
+from services.measurement.observation import Evidence, Int64s
+from services.vocabulary.period import Instant, Interval, Microseconds, days_between
+
+_Series = TypeVar("_Series")
+_Day = tuple[date, Interval]
+
+
+def measure_request_ratio(indicator: RequestRatio, evidence: Evidence, *, seen: Interval, zone: ZoneInfo) -> Figure:
+    """Good / total of the rows whose instant lies in `seen`."""
+    rows = _of_components(evidence.counters, indicator.components)
+    days = days_between(seen, zone)
+    return _pooled([_counts_by_day(row.at, row.good, row.total, days) for row in rows], days, silences=NEVER, seen=seen)
+
+
+def measure_response_time(indicator: ResponseTime, evidence: Evidence, *, seen: Interval, zone: ZoneInfo) -> Figure:
+    """Requests within the threshold / all requests whose instant lies in `seen`; silences only tell how much is known."""
+    rows = _of_components(evidence.latencies, indicator.components)
+    days = days_between(seen, zone)
+    counts = [_counts_by_day(row.at, (row.us <= indicator.threshold_us).astype(np.int64), np.ones_like(row.at), days) for row in rows]
+    return _pooled(counts, days, silences=_silences([row.at for row in rows], seen, indicator.expected_every), seen=seen)
+
+
+def _of_components(series: Mapping[str, _Series], components: Sequence[str]) -> list[_Series]:
+    """No components named: all there are."""
+    return [series[component] for component in set(components or series) if component in series]
+
+
+def _counts_by_day(at: Int64s, good: Int64s, total: Int64s, days: Sequence[_Day]) -> list[tuple[int, int]]:
+    """Good and total of each of the adjoining days."""
+    if np.any(at[1:] < at[:-1]):
+        order = np.argsort(at, kind="stable")
+        at, good, total = at[order], good[order], total[order]
+    cuts = [hours.start for _, hours in days] + [hours.end for _, hours in days[-1:]]
+    edges = np.searchsorted(at, np.array(cuts, dtype=np.int64))
+    return [(_sum(good[start:end]), _sum(total[start:end])) for start, end in pairwise(edges)]
+
+
+def _sum(values: Int64s) -> int:
+    """Exact, however large: where 64 bits could overflow, Python's integers add."""
+    if not values.size:
+        return 0
+    largest = max(abs(int(values.max())), abs(int(values.min())))
+    return int(values.sum()) if largest * values.size < 2**63 else sum(values.tolist())
+
+
+def _silences(instants: Sequence[Int64s], seen: Interval, expected_every: Microseconds) -> Spans:
+    """Time without a request between two neighbours, or the edges of `seen`, further apart than expected."""
+    if not expected_every:
+        return NEVER
+    heard = np.concatenate([np.array([], dtype=np.int64), *instants])
+    heard = heard[(heard >= seen.start) & (heard < seen.end)]
+    edges = np.sort(np.concatenate([heard, np.array(seen, dtype=np.int64)]), kind="stable")
+    before = np.flatnonzero(np.diff(edges) > expected_every)
+    return union(Interval(Instant(int(edges[i])), Instant(int(edges[i + 1]))) for i in before)
+
+
+def _pooled(counts: Sequence[Sequence[tuple[int, int]]], days: Sequence[_Day], *, silences: Spans, seen: Interval) -> Figure:
+    results = tuple(
+        DayResult(
+            day=day,
+            good=sum(of_series[i][0] for of_series in counts),
+            whole=sum(of_series[i][1] for of_series in counts),
+            unknown_us=length(clip(silences, hours)),
+        )
+        for i, (day, hours) in enumerate(days)
+    )
+    return counted(
+        "requests",
+        good=sum(result.good for result in results),
+        whole=sum(result.whole for result in results),
+        coverage=share_known(length(silences), of=seen.length),
+        unknown=silences,
+        days=results,
+    )

@@ -1,0 +1,164 @@
+"""The gRPC door of measurement, and the questions it asks agreements. Translation only."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from datetime import date
+from typing import TYPE_CHECKING
+
+from upheld.agreements.v1 import agreements_pb2
+from upheld.measurement.v1 import assessment_pb2, measurement_pb2, observations_pb2
+from upheld.measurement.v1.measurement_pb2_grpc import MeasurementServicer
+
+from services.chassis.clock import Clock
+from services.chassis.context import Context
+from services.chassis.rpc import context_of
+from services.measurement.application import AgreementNotFound, Measurement
+from services.measurement.batch import Batch
+from services.measurement.intake import Collection
+from services.measurement.terms_copy import Agreement
+from services.measurement.wire import SignedTerms, assessment_message, result_message
+from services.vocabulary.errors import invalid
+from services.vocabulary.period import Interval, instant_of, parse_day, parse_instant, parse_month
+
+if TYPE_CHECKING:
+    from upheld.agreements.v1.agreements_pb2_grpc import AgreementsAsyncStub
+    from upheld.measurement.v1.measurement_pb2_grpc import _ServicerContext as Call
+
+SERVICE = "upheld.measurement.v1.Measurement"
+
+_MOST_ON_A_PAGE = 200
+_USUAL_ON_A_PAGE = 50
+_FROM_DAY = "1990-01-01"
+_TO_DAY = "2199-12-31"
+
+
+class MeasurementRpc(MeasurementServicer):
+    """The calls of measurement.proto."""
+
+    def __init__(self, measurement: Measurement, *, clock: Clock) -> None:
+        self._measurement = measurement
+        self._clock = clock
+
+    async def ReportObservations(
+        self, request_iterator: AsyncIterator[measurement_pb2.ReportObservationsRequest], context: Call
+    ) -> measurement_pb2.ReportObservationsResponse:
+        """One batch a stream."""
+        acting = context_of(context)
+        source = name = ""
+        collected = Collection(now=instant_of(self._clock.now()))
+        number = 0
+        async for request in request_iterator:
+            source, name = source or request.source, name or request.batch
+            await asyncio.to_thread(_collect, collected, request.observations, number)
+            number += len(request.observations)
+        batch: Batch = await asyncio.to_thread(collected.batch, source=source, name=name)
+        receipt = await self._measurement.report(batch, context=acting)
+        return measurement_pb2.ReportObservationsResponse(accepted=receipt.accepted, repeated_count=receipt.repeated, batch=receipt.batch)
+
+    async def GetAssessment(self, request: measurement_pb2.GetAssessmentRequest, context: Call) -> assessment_pb2.Assessment:
+        document = await self._measurement.assessment(
+            request.agreement_id,
+            parse_month(request.period, place="period"),
+            known_at=parse_instant(request.known_at, place="known_at") if request.known_at else None,
+            caller=context_of(context).caller,
+        )
+        return assessment_message(document)
+
+    async def ListAssessments(
+        self, request: measurement_pb2.ListAssessmentsRequest, context: Call
+    ) -> measurement_pb2.ListAssessmentsResponse:
+        size = _page_size(request.page_size)
+        after = str(parse_month(request.page_token, place="page_token")) if request.page_token else ""
+        found = await self._measurement.assessments(request.agreement_id, after=after, limit=size + 1, caller=context_of(context).caller)
+        messages = [assessment_message(document) for document in found[:size]]
+        return measurement_pb2.ListAssessmentsResponse(
+            assessments=messages, next_page_token=messages[-1].period if len(found) > size else ""
+        )
+
+    async def MeasureSpan(self, request: measurement_pb2.MeasureSpanRequest, context: Call) -> assessment_pb2.ObjectiveResult:
+        asked = Interval(parse_instant(request.start, place="start"), parse_instant(request.end, place="end"))
+        document = await self._measurement.measure(request.agreement_id, request.objective_id, asked, caller=context_of(context).caller)
+        return result_message(document)
+
+    async def ClosePeriod(self, request: measurement_pb2.ClosePeriodRequest, context: Call) -> assessment_pb2.Assessment:
+        document = await self._measurement.close_period(
+            request.agreement_id, parse_month(request.period, place="period"), context=_because(context, request.reason)
+        )
+        return assessment_message(document)
+
+
+class AgreementsDesk:
+    """Asks agreements, over gRPC, for all terms that were ever in force."""
+
+    def __init__(self, stub: AgreementsAsyncStub, *, clock: Clock) -> None:
+        self._stub = stub
+        self._clock = clock
+
+    async def agreement(self, agreement_id: str) -> Agreement:
+        """Refuses with `AgreementNotFound` one that nobody has signed, and with `Unavailable`."""
+        request = agreements_pb2.GetTermsInForceRequest(agreement_id=agreement_id, from_day=_FROM_DAY, to_day=_TO_DAY)
+        answer = await self._stub.GetTermsInForce(request)
+        if not answer.versions:
+            raise AgreementNotFound("there is no such agreement in force")
+        versions = tuple(sorted((_signed(version) for version in answer.versions), key=lambda signed: signed.version))
+        last_day = _ended_early(answer.last_day, versions)
+        return Agreement(
+            id=agreement_id,
+            versions=versions,
+            last_day=last_day,
+            ended_at=instant_of(self._clock.now()) if last_day is not None else None,
+        )
+
+
+def _signed(version: agreements_pb2.TermsVersion) -> SignedTerms:
+    return SignedTerms(
+        version=version.number,
+        effective_on=parse_day(version.effective_on, place="effective_on"),
+        message=version.terms,
+        recorded_at=parse_instant(version.recorded_at, place="recorded_at"),
+    )
+
+
+def _ended_early(last_day: str, versions: Sequence[SignedTerms]) -> date | None:
+    """A last day that the terms themselves name can still be amended; only one that somebody set is kept."""
+    if not last_day or last_day == versions[-1].message.ends_on:
+        return None
+    return parse_day(last_day, place="last_day")
+
+
+def _collect(collected: Collection, observations: Sequence[observations_pb2.Observation], first: int) -> None:
+    for number, observation in enumerate(observations, start=first):
+        collected.take(_fields(observation), place=f"observations[{number}]")
+
+
+def _fields(observation: observations_pb2.Observation) -> dict[str, object]:
+    """The JSON form of an observation; a field that says nothing is left out."""
+    kind = observation.WhichOneof("value")
+    if kind is None:
+        return {"kind": ""}
+    told: dict[str, object] = {
+        "kind": kind,
+        "service": observation.service,
+        "component": observation.component,
+        "id": observation.id,
+        "observed_at": observation.observed_at,
+    }
+    if observation.revision:
+        told["revision"] = observation.revision
+    value = getattr(observation, kind)
+    told |= {field.name: getattr(value, field.name) for field in value.DESCRIPTOR.fields}
+    return told
+
+
+def _because(call: Call, reason: str) -> Context:
+    context = context_of(call)
+    return replace(context, reason=reason) if reason else context
+
+
+def _page_size(asked: int) -> int:
+    if not 0 <= asked <= _MOST_ON_A_PAGE:
+        raise invalid("page_size", f"must be from 1 to {_MOST_ON_A_PAGE}, not {asked}")
+    return asked or _USUAL_ON_A_PAGE

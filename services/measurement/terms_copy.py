@@ -1,0 +1,145 @@
+"""This room's dated copy of what was agreed: every version of the terms with the day it counts from and the instant it was signed.
+
+Filled from what agreements publishes, and from its answers. Judges nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from upheld.agreements.v1 import terms_pb2
+
+from services.chassis.database import upsert
+from services.measurement.objective import TermsInForce
+from services.measurement.store import METADATA
+from services.measurement.wire import SignedTerms, in_force, organisation_of
+from services.vocabulary.period import Instant
+
+TERMS = sa.Table(
+    "terms",
+    METADATA,
+    sa.Column("agreement_id", sa.Text, primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("provider", sa.Text, nullable=False, index=True),
+    sa.Column("effective_on", sa.Text, nullable=False),
+    sa.Column("recorded_at", sa.BigInteger, nullable=False),
+    sa.Column("terms", sa.LargeBinary, nullable=False),
+)
+ENDINGS = sa.Table(
+    "endings",
+    METADATA,
+    sa.Column("agreement_id", sa.Text, primary_key=True),
+    sa.Column("last_day", sa.Text, nullable=False),
+    sa.Column("recorded_at", sa.BigInteger, nullable=False),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agreement:
+    """`versions` by number, at least one. `last_day` is None until somebody ended it before its time."""
+
+    id: str
+    versions: tuple[SignedTerms, ...]
+    last_day: date | None = None
+    ended_at: Instant | None = None
+
+    @property
+    def newest(self) -> terms_pb2.Terms:
+        return self.versions[-1].message
+
+    @property
+    def provider(self) -> str:
+        return organisation_of(self.newest, "provider")
+
+    @property
+    def customer(self) -> str:
+        return organisation_of(self.newest, "customer")
+
+    @property
+    def readers(self) -> frozenset[str]:
+        """Parties and auditors by the newest terms."""
+        return frozenset({self.provider, self.customer, *self.newest.auditors})
+
+    @property
+    def services(self) -> frozenset[str]:
+        """What any version has an objective on."""
+        return frozenset(objective.service for signed in self.versions for objective in signed.message.objectives)
+
+    @property
+    def activated_at(self) -> Instant:
+        return self.versions[0].recorded_at
+
+    def terms_in_force(self) -> tuple[TermsInForce, ...]:
+        return in_force(self.versions, last_day=self.last_day)
+
+    def known_at(self, instant: Instant | None) -> Agreement | None:
+        """As it was known then; None before it was signed."""
+        if instant is None:
+            return self
+        versions = tuple(signed for signed in self.versions if signed.recorded_at <= instant)
+        is_ended = self.ended_at is not None and self.ended_at <= instant
+        return replace(self, versions=versions, last_day=self.last_day if is_ended else None) if versions else None
+
+
+def keep_version(connection: Connection, agreement_id: str, signed: SignedTerms) -> None:
+    row = {
+        "agreement_id": agreement_id,
+        "version": signed.version,
+        "provider": organisation_of(signed.message, "provider"),
+        "effective_on": signed.effective_on.isoformat(),
+        "recorded_at": signed.recorded_at,
+        "terms": signed.message.SerializeToString(deterministic=True),
+    }
+    upsert(TERMS, connection, row, key=["agreement_id", "version"])
+
+
+def keep_ending(connection: Connection, agreement_id: str, *, last_day: date, recorded_at: Instant) -> None:
+    row = {"agreement_id": agreement_id, "last_day": last_day.isoformat(), "recorded_at": recorded_at}
+    upsert(ENDINGS, connection, row, key=["agreement_id"])
+
+
+def keep(connection: Connection, agreement: Agreement) -> None:
+    for signed in agreement.versions:
+        keep_version(connection, agreement.id, signed)
+    if agreement.last_day is not None and agreement.ended_at is not None:
+        keep_ending(connection, agreement.id, last_day=agreement.last_day, recorded_at=agreement.ended_at)
+
+
+def agreement(connection: Connection, agreement_id: str) -> Agreement | None:
+    """None where no copy is here (yet)."""
+    found = _agreements(connection, TERMS.c.agreement_id == agreement_id)
+    return found[0] if found else None
+
+
+def agreements_of(connection: Connection, provider: str) -> Sequence[Agreement]:
+    return _agreements(connection, TERMS.c.provider == provider)
+
+
+def agreements(connection: Connection) -> Sequence[Agreement]:
+    return _agreements(connection, sa.true())
+
+
+def _agreements(connection: Connection, which: sa.ColumnElement[bool]) -> list[Agreement]:
+    endings = {row.agreement_id: row for row in connection.execute(sa.select(ENDINGS))}
+    versions: dict[str, list[SignedTerms]] = {}
+    for row in connection.execute(sa.select(TERMS).where(which).order_by(TERMS.c.agreement_id, TERMS.c.version)):
+        signed = SignedTerms(
+            version=row.version,
+            effective_on=date.fromisoformat(row.effective_on),
+            message=terms_pb2.Terms.FromString(row.terms),
+            recorded_at=Instant(row.recorded_at),
+        )
+        versions.setdefault(row.agreement_id, []).append(signed)
+    return [
+        Agreement(
+            id=agreement_id,
+            versions=tuple(signed),
+            last_day=date.fromisoformat(endings[agreement_id].last_day) if agreement_id in endings else None,
+            ended_at=Instant(endings[agreement_id].recorded_at) if agreement_id in endings else None,
+        )
+        for agreement_id, signed in versions.items()
+    ]

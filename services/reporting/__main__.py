@@ -1,0 +1,90 @@
+"""The composition root of reporting: what runs, and on what. Decides nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import sqlalchemy as sa
+from upheld.measurement.v1.measurement_pb2_grpc import MeasurementStub
+from upheld.reporting.v1.reports_pb2_grpc import add_ReportsServicer_to_server
+
+from services.chassis.consumer import Consumer, DatabaseInbox
+from services.chassis.database import Database
+from services.chassis.event_store import EventStore
+from services.chassis.events import Registry
+from services.chassis.follower import Follower, Projection
+from services.chassis.http import create_app, seal
+from services.chassis.relay import Relay
+from services.chassis.repository import Repository
+from services.chassis.rpc import client
+from services.chassis.service import Platform, Service
+from services.reporting import api, bus, portal, rpc, views
+from services.reporting.application import SERVICE, Issuer, Reports
+from services.reporting.issue import EVENTS, Issued, ReportIssued, evolve
+from services.reporting.pages import Pages
+from services.reporting.permissions import PERMISSIONS
+from services.vocabulary.errors import Unavailable
+
+VERSION = "1.0"
+DOCS = """What was promised, what was kept and what was done about it, for each agreement and month.
+
+A report is issued when a month is closed, once more for each restatement, and never changed. `live=true` adds what is known since."""
+
+
+async def compose(platform: Platform) -> Service:
+    """Opens the stores; nothing runs yet."""
+    settings, broker, clock = platform.settings, platform.broker, platform.clock
+    store = await asyncio.to_thread(EventStore[ReportIssued].open, SERVICE, settings, Registry(EVENTS))
+    database = await asyncio.to_thread(Database.open, SERVICE, settings, views.metadata)
+    read = views.Views(database)
+    repository: Repository[Issued, ReportIssued] = Repository(store, lambda issued, recorded: evolve(issued, recorded.event))
+    measuring = rpc.MeasurementByGrpc(client(platform, "measurement", MeasurementStub, calling=SERVICE))
+    reports = Reports(views=read, measuring=measuring, clock=clock)
+    issuer = Issuer(views=read, repository=repository, clock=clock)
+    pages = Pages()
+
+    app = create_app(SERVICE, title="Upheld reporting", version=VERSION, platform=platform, permissions=PERMISSIONS, docs=DOCS)
+    app.include_router(api.routes(reports, pages))
+    app.include_router(
+        portal.routes(reports, pages, identity=platform.identity, clock=clock, secure=platform.public_url.startswith("https://"))
+    )
+    app.add_middleware(portal.ForPeople, pages=pages)
+    seal(app, PERMISSIONS)
+
+    servicer = rpc.ReportsRpc(reports)
+    follower = Follower(SERVICE, store, [Projection(SERVICE, database, views.report_issued), Relay(SERVICE, broker, bus.translate)])
+    consumers = [
+        Consumer(SERVICE, source, broker, DatabaseInbox(database), handlers, clock=clock, use_inbox=settings.inbox)
+        for source, handlers in bus.handlers(database, issuer.poke).items()
+    ]
+
+    async def close() -> None:
+        await store.close()
+        await database.close()
+
+    return Service(
+        name=SERVICE,
+        app=app,
+        paths=(api.PREFIX, portal.PREFIX, "/docs/reporting", "/openapi/reporting.json"),
+        permissions=PERMISSIONS,
+        servicers=((rpc.SERVICE, lambda server: add_ReportsServicer_to_server(servicer, server)),),
+        runners=(follower, *consumers, issuer),
+        checks={
+            "events": _check(store.last_position),
+            "views": _check(lambda: database.read(lambda connection: connection.execute(sa.select(1)).scalar_one())),
+            **{consumer.name: consumer.check for consumer in consumers},
+        },
+        close=close,
+    )
+
+
+def _check(ask: Callable[[], Awaitable[int]]) -> Callable[[], Awaitable[str]]:
+    async def check() -> str:
+        try:
+            await ask()
+        except Unavailable as refusal:
+            return refusal.message
+        return ""
+
+    return check

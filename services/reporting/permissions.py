@@ -1,0 +1,23 @@
+"""Which roles may do what here. Which organisation may see what is the views' business."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from services.chassis.identity import PUBLIC
+from services.vocabulary.identity import Role
+
+_EVERYBODY = frozenset(Role)
+
+PERMISSIONS: Mapping[str, frozenset[Role]] = {
+    "list_reports": _EVERYBODY,
+    "get_report": _EVERYBODY,
+    "get_report_page": _EVERYBODY,
+    "portal_home": _EVERYBODY,
+    "portal_agreement": _EVERYBODY,
+    "portal_report": _EVERYBODY,
+    "enter_portal": PUBLIC,
+    "open_portal_session": PUBLIC,
+    "leave_portal": PUBLIC,
+    "portal_static": PUBLIC,
+}

@@ -1,0 +1,707 @@
+"""The report on one agreement and month: derived from what the other services told. Pure; measures nothing anew, asks nobody.
+
+A closed month's figures are copied as they were judged. Only what follows from them by subtraction (budget left, difference to the
+previous revision) and the words around them are made here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from typing import assert_never
+
+from services.reporting.material import (
+    Agreement,
+    Assessment,
+    Availability,
+    Breach,
+    CreditResult,
+    Day,
+    EarlyWarning,
+    Improvement,
+    Indicator,
+    ObjectiveResult,
+    ObjectiveTerms,
+    Party,
+    PeriodResult,
+    Plan,
+    RequestRatio,
+    ResolutionTime,
+    ResponseTime,
+    ServiceTerms,
+    Span,
+    Terms,
+    Ticket,
+    Unit,
+    Verdict,
+)
+from services.reporting.words import money
+from services.vocabulary.errors import NotFound, Unavailable
+from services.vocabulary.period import MINUTE, Month, day_of, parse_instant, parse_month, parse_zone
+from services.vocabulary.ratio import floored_percent, parse_percent, plain_decimal
+
+SCHEMA = "upheld.report.v1"
+
+
+class ReportNotFound(NotFound):
+    """No report on that agreement and month, or none that this caller may know of."""
+
+    code = "report-not-found"
+
+    def __init__(self, agreement_id: str, period: str = "", revision: int | None = None) -> None:
+        of = f" for {period}" if period else ""
+        at = f", revision {revision}" if revision is not None else ""
+        super().__init__(f"there is no report on agreement {agreement_id}{of}{at}")
+
+
+class ReportBeingIssued(Unavailable):
+    """The month is closed and its report is about to be issued: a repeat finds it."""
+
+    code = "report-being-issued"
+
+    def __init__(self, period: str) -> None:
+        super().__init__(f"{period} has just been closed and its report is being issued")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TermsVersion:
+    """Which signed terms judged the month."""
+
+    number: int
+    effective_on: str
+    recorded_at: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgreementPart:
+    """Between whom, and what each side has to do."""
+
+    id: str
+    title: str
+    status: str
+    parties: tuple[Party, ...]
+    terms_versions: tuple[TermsVersion, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectiveDifference:
+    """What a restatement changed for one objective."""
+
+    objective_id: str
+    name: str
+    percent_before: str
+    percent_after: str
+    verdict_before: str
+    verdict_after: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestatementPart:
+    """Why this revision replaces an earlier one; the earlier one stays readable."""
+
+    cause: str
+    previous_revision: int
+    credit_difference: str
+    objectives: tuple[ObjectiveDifference, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PeriodPart:
+    """The month, `[start, end)`; `revision` is 0 and `provisional` true while it is not closed."""
+
+    period: str
+    start: str
+    end: str
+    zone: str
+    measured_until: str
+    closed: bool
+    provisional: bool
+    revision: int
+    previous_period: str
+    restatement: RestatementPart | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServicePart:
+    """The service that an objective is about."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """Between what and what the figure lies, whatever the unknown part was."""
+
+    lower_percent: str
+    upper_percent: str
+    lower: str
+    upper: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """What the target allows to be bad, in the objective's unit, floored; `spent_percent` is empty where nothing is allowed."""
+
+    allowed: str
+    used: str
+    left: str
+    spent_percent: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProgressPart:
+    """A running month: over the time that has passed, and over the whole month if nothing else fails."""
+
+    to_date_percent: str
+    if_nothing_else_fails_percent: str
+    at_risk: bool
+    lost: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreviousPart:
+    """The same objective in the month before."""
+
+    period: str
+    attainment_percent: str
+    target_percent: str
+    verdict: Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpanPart:
+    """A stretch of time `[start, end)`; `minutes` a decimal text, floored to three decimals."""
+
+    start: str
+    end: str
+    minutes: str
+    components: tuple[str, ...]
+    cause: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Segment:
+    """The days, both inclusive, that one version of the terms judged when an amendment took effect inside the month."""
+
+    from_day: str
+    to_day: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectivePart:
+    """One objective: promised, kept, and by how much. Empty percentages: nothing was eligible.
+
+    `segment` is None unless an amendment split the month; then each part is judged by its own terms.
+    """
+
+    id: str
+    name: str
+    segment: Segment | None
+    service: ServicePart
+    indicator: str
+    indicator_in_words: str
+    comparison: str
+    target_percent: str
+    decimals: int
+    attainment_percent: str
+    attainment: str
+    verdict: Verdict
+    bounds: Bounds
+    coverage_percent: str
+    coverage: str
+    good: str
+    whole: str
+    unit: Unit
+    previous: PreviousPart | None
+    credit_percent: str
+    budget: Budget | None
+    progress: ProgressPart | None
+    days: tuple[Day, ...]
+    outages: tuple[SpanPart, ...]
+    exclusions: tuple[SpanPart, ...]
+    unknown: tuple[SpanPart, ...]
+    tickets_missed: tuple[Ticket, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CreditPart:
+    """What the provider owes for the month, and how that comes about."""
+
+    percent: str
+    amount: str
+    currency: str
+    monthly_charge: str
+    capped: bool
+    explanation: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class BreachPart:
+    """A breach told in this month; `stands` says whether this revision still finds it."""
+
+    breach_id: str
+    objective_id: str
+    objective: str
+    recorded_at: str
+    trace_id: str
+    stands: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class WarningPart:
+    """An early warning that was given while the month ran."""
+
+    objective_id: str
+    objective: str
+    recorded_at: str
+    budget_spent_percent: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasuredSpan:
+    """An objective's result over a span of its own."""
+
+    start: str
+    end: str
+    percent: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImprovementPart:
+    """What is being done about a breach; `before` and `after` are there once the effect was measured, with its `verdict`."""
+
+    id: str
+    breach_id: str
+    objective_id: str
+    objective: str
+    period: str
+    status: str
+    version: int
+    findings: tuple[str, ...]
+    recommendation: str
+    plan: Plan | None
+    approved_by: str
+    approved_at: str
+    implemented_on: str
+    before: MeasuredSpan | None
+    after: MeasuredSpan | None
+    target_percent: str
+    verdict: str
+    reason: str
+    verified_at: str
+    changed_at: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provenance:
+    """Where the figures come from and how anybody can make them again."""
+
+    calculator_version: str
+    assessed_at: str
+    known_at: str
+    terms_versions: tuple[int, ...]
+    command: str
+    assessment_path: str
+    history_path: str
+    report_path: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """The whole report; `document` is its only outward form."""
+
+    schema: str
+    agreement: AgreementPart
+    period: PeriodPart
+    objectives: tuple[ObjectivePart, ...]
+    credit: CreditPart | None
+    breaches: tuple[BreachPart, ...]
+    warnings: tuple[WarningPart, ...]
+    improvements: tuple[ImprovementPart, ...]
+    provenance: Provenance
+
+
+@dataclass(frozen=True, kw_only=True)
+class SinceThen:
+    """What changed after a report was issued: never part of it, always shown apart. `newer_revision` is None while it is the newest."""
+
+    as_of: str
+    newer_revision: int | None
+    improvements: tuple[ImprovementPart, ...]
+
+
+def report(
+    *,
+    agreement: Agreement,
+    result: PeriodResult,
+    previous: Assessment | None,
+    breaches: Sequence[Breach],
+    warnings: Sequence[EarlyWarning],
+    improvements: Sequence[Improvement],
+    known_at: str,
+) -> Report:
+    """The same material gives the same report. `known_at` is when it was put together, `previous` the newest result of the month before."""
+    assessment = result.assessment
+    judged_by = agreement.judged_by(assessment.terms_versions)
+    terms = judged_by[-1]
+    return Report(
+        schema=SCHEMA,
+        agreement=_agreement(agreement, judged_by),
+        period=_period(result),
+        objectives=tuple(
+            _objective(objective, assessment=assessment, terms=terms, previous=previous) for objective in assessment.objectives
+        ),
+        credit=_credit(assessment, terms) if assessment.credit else None,
+        breaches=tuple(_breach(breach, assessment, terms) for breach in sorted(breaches, key=lambda b: (b.recorded_at, b.breach_id))),
+        warnings=tuple(_warning(warning, terms) for warning in sorted(warnings, key=lambda w: (w.recorded_at, w.objective_id))),
+        improvements=tuple(improvement_part(improvement, terms) for improvement in _bearing_on(assessment, improvements)),
+        provenance=_provenance(assessment, known_at=known_at),
+    )
+
+
+def document(of: Report) -> bytes:
+    """The report as JSON: the same report gives the same bytes."""
+    return json.dumps(asdict(of), ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def since(issued: Report, *, agreement: Agreement, improvements: Sequence[Improvement], newest_revision: int, as_of: str) -> SinceThen:
+    """What became of this month's breaches and of the improvements named in the report after it was issued."""
+    told = {improvement.id: improvement.version for improvement in issued.improvements}
+    changed = [
+        improvement
+        for improvement in sorted(improvements, key=lambda i: (i.period, i.id))
+        if improvement.version > told.get(improvement.id, 0) and (improvement.id in told or improvement.period == issued.period.period)
+    ]
+    return SinceThen(
+        as_of=as_of,
+        newer_revision=newest_revision if newest_revision > issued.period.revision else None,
+        improvements=tuple(improvement_part(improvement, agreement.newest) for improvement in changed),
+    )
+
+
+def has_run(agreement: Agreement, month: Month, *, now: str) -> bool:
+    """Whether the month has begun and the agreement was in force on one of its days: nothing else can be reported on."""
+    zone = parse_zone(agreement.newest.zone)
+    today = day_of(parse_instant(now, place="now"), zone)
+    last_day = agreement.last_day or agreement.newest.ends_on
+    begun = month.first_day <= today and agreement.versions[0].effective_on <= today.isoformat()
+    return begun and agreement.versions[0].effective_on[:7] <= str(month) and (not last_day or str(month) <= last_day[:7])
+
+
+def is_fully_told(agreement: Agreement, assessment: Assessment, breaches: Sequence[Breach]) -> bool:
+    """Whether everything this result rests on has arrived: its terms, and the breach of every objective it finds breached."""
+    told = {breach.objective_id for breach in breaches}
+    breached = {result.objective_id for result in assessment.objectives if result.verdict == "breached"}
+    return agreement.knows(assessment.terms_versions) and breached <= told
+
+
+def minutes_text(duration_us: int) -> str:
+    """Minutes as a plain decimal, floored to three decimals: 89 s is "1.483"."""
+    text = plain_decimal(duration_us * 1000 // MINUTE, decimals=3)
+    return text.rstrip("0").rstrip(".")
+
+
+def span_in_words(seconds: int) -> str:
+    """ "90 h", "2 h 30 min": whole seconds of elapsed time in people's units."""
+    hours, rest = divmod(seconds, 3600)
+    minutes, left = divmod(rest, 60)
+    parts = [f"{count} {unit}" for count, unit in ((hours, "h"), (minutes, "min"), (left, "s")) if count]
+    return " ".join(parts) or "0 s"
+
+
+def indicator_in_words(indicator: Indicator, service: ServiceTerms) -> str:
+    """What is counted, in one sentence."""
+    match indicator:
+        case Availability():
+            return _availability_in_words(indicator, service)
+        case RequestRatio():
+            return f"Share of all requests to {_names(indicator.components, service)} that succeeded, pooled over the month."
+        case ResponseTime():
+            names = _names(indicator.components, service)
+            return f"Share of all requests to {names} that were answered within {indicator.threshold_ms} ms."
+        case ResolutionTime():
+            which = f"priority {_listed(indicator.priorities)} tickets" if indicator.priorities else "tickets"
+            reopened = {
+                "first-resolution": "a reopened ticket counts by its first resolution",
+                "runs-on": "the clock of a reopened ticket runs on until its last resolution",
+            }.get(indicator.reopened, indicator.reopened)
+            within = span_in_words(indicator.within_s)
+            return f"Share of {which} due in the month that were resolved within {within}, around the clock; {reopened}."
+        case _:
+            assert_never(indicator)
+
+
+def _availability_in_words(indicator: Availability, service: ServiceTerms) -> str:
+    names = _names(indicator.components, service)
+    down = ""
+    if len(indicator.components) > 1:
+        down = {"any": ", down while any of them is", "all": ", down only while all of them are"}.get(indicator.combine, "")
+    silence = {
+        "undetermined": "time without data stays unknown and counts for neither side",
+        "up": "time without data counts as up",
+        "down": "time without data counts as down",
+        "exclude": "time without data is left out",
+    }.get(indicator.no_data, indicator.no_data)
+    return f"Share of the eligible time in which {names} worked{down}; agreed maintenance is left out, {silence}."
+
+
+def _names(components: tuple[str, ...], service: ServiceTerms) -> str:
+    known = {component.id: component.name for component in service.components}
+    return _listed(tuple(known.get(component, component) for component in components)) or service.name
+
+
+def _listed(words: tuple[str, ...]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
+
+
+def _agreement(agreement: Agreement, judged_by: tuple[Terms, ...]) -> AgreementPart:
+    terms = judged_by[-1]
+    return AgreementPart(
+        id=agreement.id,
+        title=terms.title,
+        status=agreement.status,
+        parties=terms.parties,
+        terms_versions=tuple(
+            TermsVersion(number=version.number, effective_on=version.effective_on, recorded_at=version.recorded_at) for version in judged_by
+        ),
+    )
+
+
+def _period(result: PeriodResult) -> PeriodPart:
+    assessment = result.assessment
+    return PeriodPart(
+        period=assessment.period,
+        start=assessment.start,
+        end=assessment.end,
+        zone=assessment.zone,
+        measured_until=assessment.measured_until,
+        closed=assessment.closed,
+        provisional=not assessment.closed,
+        revision=assessment.revision,
+        previous_period=str(parse_month(assessment.period, place="period").previous),
+        restatement=_restatement(result),
+    )
+
+
+def _restatement(result: PeriodResult) -> RestatementPart | None:
+    if result.restatement is None:
+        return None
+    before = result.restatement.previous
+    return RestatementPart(
+        cause=result.restatement.cause,
+        previous_revision=before.revision,
+        credit_difference=result.restatement.credit_difference,
+        objectives=tuple(
+            _difference(then, now)
+            for objective_id in dict.fromkeys(now.objective_id for now in result.assessment.objectives)
+            for then, now in zip(before.segments(objective_id), result.assessment.segments(objective_id), strict=False)
+            if (then.attainment, then.verdict) != (now.attainment, now.verdict)
+        ),
+    )
+
+
+def _difference(then: ObjectiveResult, now: ObjectiveResult) -> ObjectiveDifference:
+    return ObjectiveDifference(
+        objective_id=now.objective_id,
+        name=now.name,
+        percent_before=then.attainment_percent,
+        percent_after=now.attainment_percent,
+        verdict_before=then.verdict,
+        verdict_after=now.verdict,
+    )
+
+
+def _objective(result: ObjectiveResult, *, assessment: Assessment, terms: Terms, previous: Assessment | None) -> ObjectivePart:
+    service = terms.service(result.service) or ServiceTerms(id=result.service, name=result.service)
+    agreed = terms.objective(result.objective_id)
+    before = previous.segments(result.objective_id)[-1:] if previous else ()
+    split = len(assessment.segments(result.objective_id)) > 1 and result.days
+    return ObjectivePart(
+        id=result.objective_id,
+        name=result.name,
+        segment=Segment(from_day=result.days[0].day, to_day=result.days[-1].day) if split else None,
+        service=ServicePart(id=service.id, name=service.name),
+        indicator=result.indicator,
+        indicator_in_words=indicator_in_words(agreed.indicator, service) if agreed else "",
+        comparison=result.comparison,
+        target_percent=result.target_percent,
+        decimals=result.decimals,
+        attainment_percent=result.attainment_percent,
+        attainment=result.attainment,
+        verdict=result.verdict,
+        bounds=Bounds(lower_percent=result.lower_percent, upper_percent=result.upper_percent, lower=result.lower, upper=result.upper),
+        coverage_percent=result.coverage_percent,
+        coverage=result.coverage,
+        good=result.good,
+        whole=result.whole,
+        unit=result.unit,
+        previous=_previous(previous, before[0]) if previous and before else None,
+        credit_percent=result.credit_percent,
+        budget=budget_of(result),
+        progress=None if assessment.closed else _progress(result),
+        days=result.days,
+        outages=tuple(_span(span) for span in result.outages),
+        exclusions=tuple(_span(span) for span in result.exclusions),
+        unknown=tuple(_span(span) for span in result.unknown),
+        tickets_missed=tuple(ticket for ticket in result.tickets if ticket.verdict == "missed"),
+    )
+
+
+def _previous(assessment: Assessment, before: ObjectiveResult) -> PreviousPart:
+    return PreviousPart(
+        period=assessment.period, attainment_percent=before.attainment_percent, target_percent=before.target_percent, verdict=before.verdict
+    )
+
+
+def _progress(result: ObjectiveResult) -> ProgressPart | None:
+    if result.progress is None:
+        return None
+    return ProgressPart(
+        to_date_percent=result.progress.to_date_percent,
+        if_nothing_else_fails_percent=result.progress.if_nothing_else_fails_percent,
+        at_risk=result.progress.at_risk,
+        lost=result.progress.lost,
+    )
+
+
+def budget_of(result: ObjectiveResult) -> Budget | None:
+    """The error budget: as measurement told it, else by subtraction. None when nothing was eligible."""
+    if int(result.whole or "0") == 0:
+        return None
+    if result.progress and result.progress.budget and result.progress.budget_left:
+        allowed, left = Fraction(result.progress.budget), Fraction(result.progress.budget_left)
+        return _budget(allowed=allowed, used=allowed - left)
+    known = result.upper if result.verdict == "undetermined" else result.attainment
+    if not known:
+        return None
+    whole = int(result.whole)
+    return _budget(allowed=whole * (1 - parse_percent(result.target_percent, place="target")), used=whole * (1 - Fraction(known)))
+
+
+def _budget(*, allowed: Fraction, used: Fraction) -> Budget:
+    left = allowed - used
+    return Budget(
+        allowed=str(allowed.numerator // allowed.denominator),
+        used=str(-(-used.numerator // used.denominator)),
+        left=str(left.numerator // left.denominator),
+        spent_percent=floored_percent(used / allowed, decimals=1) if allowed else "",
+    )
+
+
+def _span(span: Span) -> SpanPart:
+    return SpanPart(
+        start=span.start, end=span.end, minutes=minutes_text(span.duration_us), components=tuple(sorted(span.components)), cause=span.cause
+    )
+
+
+def _credit(assessment: Assessment, terms: Terms) -> CreditPart:
+    credit = assessment.credit
+    assert credit is not None
+    return CreditPart(
+        percent=credit.percent,
+        amount=credit.amount,
+        currency=credit.currency,
+        monthly_charge=credit.monthly_charge,
+        capped=credit.capped,
+        explanation=_credit_in_words(assessment, credit, terms),
+    )
+
+
+def _credit_in_words(assessment: Assessment, credit: CreditResult, terms: Terms) -> str:
+    owing = [result for result in assessment.objectives if result.credit_percent and Fraction(result.credit_percent) > 0]
+    if not owing:
+        return "No objective fell below a level that earns a credit."
+    each = "; ".join(
+        f"{result.name} came to {result.attainment_percent} % against {result.target_percent} %, which costs {result.credit_percent} %"
+        for result in owing
+    )
+    capped = f", limited to the agreed {terms.credit.cap_percent if terms.credit else credit.percent} %" if credit.capped else ""
+    rounding = f" (rounded {terms.credit.rounding})" if terms.credit and terms.credit.rounding else ""
+    charge, owed = money(credit.monthly_charge, credit.currency), money(credit.amount, credit.currency)
+    return f"{each}. Together {credit.percent} % of the monthly charge of {charge}{capped}: {owed}{rounding}."
+
+
+def _breach(breach: Breach, assessment: Assessment, terms: Terms) -> BreachPart:
+    found = assessment.segments(breach.objective_id)
+    return BreachPart(
+        breach_id=breach.breach_id,
+        objective_id=breach.objective_id,
+        objective=_name_of(breach.objective_id, terms),
+        recorded_at=breach.recorded_at,
+        trace_id=breach.trace_id,
+        stands=any(result.verdict == "breached" or (result.progress is not None and result.progress.lost) for result in found),
+    )
+
+
+def _warning(warning: EarlyWarning, terms: Terms) -> WarningPart:
+    return WarningPart(
+        objective_id=warning.objective_id,
+        objective=_name_of(warning.objective_id, terms),
+        recorded_at=warning.recorded_at,
+        budget_spent_percent=warning.budget_spent_percent,
+    )
+
+
+def _bearing_on(assessment: Assessment, improvements: Sequence[Improvement]) -> list[Improvement]:
+    """Improvements of breaches up to this month that are of it, still going on, or changed since it began."""
+    start = parse_instant(assessment.start, place="start")
+    return [
+        improvement
+        for improvement in sorted(improvements, key=lambda i: (i.period, i.id))
+        if improvement.period <= assessment.period
+        and (
+            improvement.period == assessment.period
+            or improvement.status != "effective"
+            or parse_instant(improvement.changed_at, place="changed_at") >= start
+        )
+    ]
+
+
+def improvement_part(improvement: Improvement, terms: Terms) -> ImprovementPart:
+    """An improvement as reports tell it."""
+    measured = improvement.verification
+    return ImprovementPart(
+        id=improvement.id,
+        breach_id=improvement.breach_id,
+        objective_id=improvement.objective_id,
+        objective=_name_of(improvement.objective_id, terms),
+        period=improvement.period,
+        status=improvement.status,
+        version=improvement.version,
+        findings=improvement.findings,
+        recommendation=improvement.recommendation,
+        plan=improvement.plan,
+        approved_by=improvement.approved_by,
+        approved_at=improvement.approved_at,
+        implemented_on=improvement.implemented_on,
+        before=MeasuredSpan(start=measured.before_start, end=measured.before_end, percent=measured.before_percent) if measured else None,
+        after=MeasuredSpan(start=measured.after_start, end=measured.after_end, percent=measured.after_percent) if measured else None,
+        target_percent=measured.target_percent if measured else "",
+        verdict=measured.verdict if measured else "",
+        reason=measured.reason if measured else "",
+        verified_at=measured.verified_at if measured else "",
+        changed_at=improvement.changed_at,
+    )
+
+
+def _name_of(objective_id: str, terms: Terms) -> str:
+    agreed: ObjectiveTerms | None = terms.objective(objective_id)
+    return agreed.name if agreed else objective_id
+
+
+def _provenance(assessment: Assessment, *, known_at: str) -> Provenance:
+    agreement_id, month = assessment.agreement_id, assessment.period
+    revision = f"?revision={assessment.revision}" if assessment.closed else ""
+    return Provenance(
+        calculator_version=assessment.calculator_version,
+        assessed_at=assessment.recorded_at,
+        known_at=known_at,
+        terms_versions=assessment.terms_versions,
+        command=f"upheld assess terms.json observations.ndjson --period {month}",
+        assessment_path=f"/v1/assessments/{agreement_id}/{month}",
+        history_path=f"/v1/agreements/{agreement_id}/history",
+        report_path=f"/v1/reports/{agreement_id}/{month}{revision}",
+    )

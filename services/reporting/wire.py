@@ -1,0 +1,321 @@
+"""What the other services' messages mean to reporting: protobuf in, material out. Translation only; decides nothing.
+
+A value outside its closed list is a ValueError: such a message is poison, not a new kind of result.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar, assert_never
+
+from upheld.agreements.v1 import terms_pb2
+from upheld.improvement.v1 import events_pb2 as improvement_events
+from upheld.improvement.v1 import improvements_pb2
+from upheld.measurement.v1 import assessment_pb2
+from upheld.measurement.v1 import events_pb2 as measurement_events
+
+from services.reporting.material import (
+    Assessment,
+    Availability,
+    Breach,
+    Component,
+    Contact,
+    CreditResult,
+    CreditTerms,
+    Day,
+    EarlyWarning,
+    Improvement,
+    Indicator,
+    ObjectiveResult,
+    ObjectiveTerms,
+    Party,
+    PeriodResult,
+    Plan,
+    Progress,
+    RequestRatio,
+    ResolutionTime,
+    ResponseTime,
+    Restatement,
+    ServiceTerms,
+    Span,
+    Terms,
+    Ticket,
+    Unit,
+    Verdict,
+    Verification,
+)
+
+T = TypeVar("T")
+
+_VERDICTS: dict[str, Verdict] = {
+    "met": "met",
+    "breached": "breached",
+    "undetermined": "undetermined",
+    "not-applicable": "not-applicable",
+}
+_UNITS: dict[str, Unit] = {"us": "us", "requests": "requests", "tickets": "tickets"}
+
+
+def terms(message: terms_pb2.Terms, *, number: int, effective_on: str, recorded_at: str) -> Terms:
+    """One version of the terms as its event told it."""
+    return Terms(
+        number=number,
+        effective_on=effective_on or message.effective_on,
+        recorded_at=recorded_at,
+        title=message.title,
+        zone=message.zone,
+        ends_on=message.ends_on,
+        parties=tuple(_party(party) for party in message.parties),
+        auditors=tuple(message.auditors),
+        services=tuple(_service(service) for service in message.services),
+        objectives=tuple(_objective_terms(objective) for objective in message.objectives),
+        credit=_credit_terms(message.credit) if message.HasField("credit") and message.credit.currency else None,
+    )
+
+
+def assessment(message: assessment_pb2.Assessment) -> Assessment:
+    """A month's results."""
+    return Assessment(
+        agreement_id=message.agreement_id,
+        period=message.period,
+        start=message.start,
+        end=message.end,
+        measured_until=message.measured_until,
+        zone=message.zone,
+        closed=message.closed,
+        revision=message.revision,
+        objectives=tuple(_result(result) for result in message.objectives),
+        credit=_credit_result(message.credit) if message.HasField("credit") and message.credit.currency else None,
+        calculator_version=message.calculator_version,
+        recorded_at=message.recorded_at,
+        terms_versions=tuple(message.terms_versions),
+    )
+
+
+def closed(message: measurement_events.PeriodClosed) -> PeriodResult:
+    """The first result of a closed month."""
+    return PeriodResult(assessment=assessment(message.assessment))
+
+
+def restated(message: measurement_events.PeriodRestated) -> PeriodResult:
+    """A later result of a closed month, with why and what it replaces."""
+    restatement = Restatement(cause=message.cause, credit_difference=message.credit_difference, previous=assessment(message.previous))
+    return PeriodResult(assessment=assessment(message.assessment), restatement=restatement)
+
+
+def breach(message: measurement_events.ObjectiveBreached, *, trace_id: str) -> Breach:
+    """A breach with the trace it was found in."""
+    return Breach(
+        breach_id=message.breach_id,
+        objective_id=message.objective_id,
+        period=message.period,
+        recorded_at=message.recorded_at,
+        trace_id=trace_id,
+    )
+
+
+def warning(message: measurement_events.ObjectiveAtRisk) -> EarlyWarning:
+    """An early warning."""
+    return EarlyWarning(
+        objective_id=message.objective_id,
+        period=message.period,
+        recorded_at=message.recorded_at,
+        budget_spent_percent=message.result.progress.budget_spent_percent,
+    )
+
+
+def improvement(message: improvement_events.ImprovementChanged) -> Improvement:
+    """The improvement's whole state after a step; of several verifications the latest counts."""
+    state = message.improvement
+    return Improvement(
+        id=state.id,
+        agreement_id=state.agreement_id,
+        objective_id=state.objective_id,
+        breach_id=state.breach_id,
+        period=state.period,
+        status=state.status,
+        version=state.version,
+        changed_at=message.recorded_at,
+        findings=tuple(finding.summary for finding in state.findings),
+        recommendation=_recommended(state),
+        plan=_plan(state.plan) if state.HasField("plan") and state.plan.description else None,
+        approved_by=state.approved_by,
+        approved_at=state.approved_at,
+        implemented_on=state.implemented_on,
+        verification=_verification(state.verifications[-1]) if state.verifications else None,
+    )
+
+
+def trace_id_of(traceparent: str) -> str:
+    """The trace id of a W3C traceparent; empty where there is none."""
+    parts = traceparent.split("-")
+    return parts[1] if len(parts) >= 4 and len(parts[1]) == 32 else ""
+
+
+def _party(party: terms_pb2.Party) -> Party:
+    return Party(
+        role=party.role,
+        organisation=party.organisation,
+        name=party.name,
+        contacts=tuple(Contact(name=contact.name, email=contact.email, role=contact.role) for contact in party.contacts),
+        responsibilities=tuple(party.responsibilities),
+    )
+
+
+def _service(service: terms_pb2.Service) -> ServiceTerms:
+    components = tuple(Component(id=component.id, name=component.name or component.id) for component in service.components)
+    return ServiceTerms(id=service.id, name=service.name or service.id, components=components)
+
+
+def _objective_terms(objective: terms_pb2.Objective) -> ObjectiveTerms:
+    return ObjectiveTerms(
+        id=objective.id,
+        name=objective.name or objective.id,
+        service=objective.service,
+        indicator=_indicator(objective.indicator),
+        comparison=objective.comparison,
+        target_percent=objective.target_percent,
+        decimals=objective.decimals,
+    )
+
+
+def _indicator(indicator: terms_pb2.Indicator) -> Indicator:
+    kind = indicator.WhichOneof("kind")
+    match kind:
+        case "availability":
+            time = indicator.availability
+            return Availability(components=tuple(time.components), combine=time.combine, no_data=time.no_data)
+        case "request_ratio":
+            return RequestRatio(components=tuple(indicator.request_ratio.components))
+        case "response_time":
+            response = indicator.response_time
+            return ResponseTime(components=tuple(response.components), threshold_ms=response.threshold_ms)
+        case "resolution_time":
+            tickets = indicator.resolution_time
+            return ResolutionTime(within_s=tickets.within_s, priorities=tuple(tickets.priorities), reopened=tickets.reopened)
+        case None:
+            raise ValueError("an objective without an indicator")
+        case _:
+            assert_never(kind)
+
+
+def _credit_terms(credit: terms_pb2.Credit) -> CreditTerms:
+    return CreditTerms(
+        currency=credit.currency, monthly_charge=credit.monthly_charge, cap_percent=credit.cap_percent, rounding=credit.rounding
+    )
+
+
+def _result(result: assessment_pb2.ObjectiveResult) -> ObjectiveResult:
+    return ObjectiveResult(
+        objective_id=result.objective_id,
+        name=result.name or result.objective_id,
+        service=result.service,
+        indicator=result.indicator,
+        target_percent=result.target_percent,
+        comparison=result.comparison,
+        decimals=result.decimals,
+        good=result.good,
+        whole=result.whole,
+        unit=_one_of(_UNITS, result.unit),
+        attainment=result.attainment,
+        attainment_percent=result.attainment_percent,
+        verdict=_one_of(_VERDICTS, result.verdict),
+        lower_percent=result.lower_percent,
+        upper_percent=result.upper_percent,
+        coverage_percent=result.coverage_percent,
+        lower=result.lower,
+        upper=result.upper,
+        coverage=result.coverage,
+        credit_percent=result.credit_percent,
+        progress=_progress(result.progress) if result.HasField("progress") else None,
+        outages=tuple(_span(span) for span in result.outages),
+        exclusions=tuple(_span(span) for span in result.exclusions),
+        unknown=tuple(_span(span) for span in result.unknown),
+        days=tuple(_day(day) for day in result.days),
+        tickets=tuple(_ticket(ticket) for ticket in result.tickets),
+    )
+
+
+def _progress(progress: assessment_pb2.Progress) -> Progress:
+    return Progress(
+        to_date_percent=progress.to_date_percent,
+        if_nothing_else_fails_percent=progress.if_nothing_else_fails_percent,
+        budget=progress.budget,
+        budget_left=progress.budget_left,
+        budget_spent_percent=progress.budget_spent_percent,
+        at_risk=progress.at_risk,
+        lost=progress.lost,
+    )
+
+
+def _span(span: assessment_pb2.Interval) -> Span:
+    return Span(start=span.start, end=span.end, duration_us=span.duration_us, components=tuple(span.components), cause=span.cause)
+
+
+def _day(day: assessment_pb2.Day) -> Day:
+    return Day(
+        day=day.day,
+        good=day.good,
+        whole=day.whole,
+        percent=day.percent,
+        down_us=day.down_us,
+        excluded_us=day.excluded_us,
+        unknown_us=day.unknown_us,
+    )
+
+
+def _ticket(ticket: assessment_pb2.TicketResult) -> Ticket:
+    return Ticket(
+        ticket=ticket.ticket,
+        priority=ticket.priority,
+        opened_at=ticket.opened_at,
+        due_at=ticket.due_at,
+        resolved_at=ticket.resolved_at,
+        verdict=ticket.verdict,
+    )
+
+
+def _credit_result(credit: assessment_pb2.CreditResult) -> CreditResult:
+    return CreditResult(
+        currency=credit.currency,
+        monthly_charge=credit.monthly_charge,
+        percent=credit.percent,
+        amount=credit.amount,
+        capped=credit.capped,
+    )
+
+
+def _recommended(state: improvements_pb2.Improvement) -> str:
+    chosen = [rec.action for rec in state.recommendations if rec.id == state.plan.recommendation_id]
+    ranked = [rec.action for rec in sorted(state.recommendations, key=lambda rec: rec.rank)]
+    return next(iter(chosen + ranked), "")
+
+
+def _plan(plan: improvements_pb2.Plan) -> Plan:
+    return Plan(
+        description=plan.description,
+        owner=plan.owner,
+        due_on=plan.due_on,
+        expected_attainment_percent=plan.expected_attainment_percent,
+    )
+
+
+def _verification(verification: improvements_pb2.Verification) -> Verification:
+    return Verification(
+        before_start=verification.before_start,
+        before_end=verification.before_end,
+        before_percent=verification.before_percent,
+        after_start=verification.after_start,
+        after_end=verification.after_end,
+        after_percent=verification.after_percent,
+        target_percent=verification.target_percent,
+        expected_percent=verification.expected_percent,
+        verdict=verification.verdict,
+        reason=verification.reason,
+        verified_at=verification.verified_at,
+    )
+
+
+def _one_of(closed_list: dict[str, T], text: str) -> T:
+    if text not in closed_list:
+        raise ValueError(f"{text!r} is none of {', '.join(closed_list)}")
+    return closed_list[text]

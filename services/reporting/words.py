@@ -1,0 +1,167 @@
+"""How a report speaks to people: verdicts, months, moments, lengths, amounts. Pure; writes English, decides nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Literal, assert_never
+from zoneinfo import ZoneInfo
+
+from services.reporting.material import Unit, Verdict
+from services.vocabulary.period import SECOND, Instant, datetime_of, parse_day, parse_instant, parse_month, parse_zone
+
+_MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
+
+StandingKind = Literal["met", "breached", "undetermined", "not-applicable", "at-risk", "on-track"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """A verdict or the state of a running month, as a word; `kind` chooses icon and colour."""
+
+    kind: StandingKind
+    word: str
+
+
+def standing(verdict: Verdict, *, running: bool, empty: bool = False, at_risk: bool = False, lost: bool = False) -> Standing:
+    """A month that runs has no verdict yet: it is on track, at risk, or can no longer be met; `empty` while nothing was measured."""
+    if running and empty:
+        return Standing(kind="not-applicable", word="Nothing yet")
+    if running and lost:
+        return Standing(kind="breached", word="Target lost")
+    if running and at_risk:
+        return Standing(kind="at-risk", word="At risk")
+    if running:
+        return Standing(kind="on-track", word="On track")
+    return verdict_in_words(verdict)
+
+
+def verdict_in_words(verdict: Verdict) -> Standing:
+    """A verdict on a closed month."""
+    match verdict:
+        case "met":
+            return Standing(kind="met", word="Met")
+        case "breached":
+            return Standing(kind="breached", word="Breached")
+        case "undetermined":
+            return Standing(kind="undetermined", word="Undetermined")
+        case "not-applicable":
+            return Standing(kind="not-applicable", word="Nothing to judge")
+        case _:
+            assert_never(verdict)
+
+
+def month_name(month: str) -> str:
+    """ "March 2026"."""
+    parsed = parse_month(month, place="month")
+    return f"{_MONTHS[parsed.month - 1]} {parsed.year}"
+
+
+def short_month(month: str) -> str:
+    """ "Mar 26"."""
+    parsed = parse_month(month, place="month")
+    return f"{_MONTHS[parsed.month - 1][:3]} {parsed.year % 100:02d}"
+
+
+def day_name(day: str) -> str:
+    """ "9 March 2026" of a civil date."""
+    return _day(parse_day(day, place="day"))
+
+
+def short_day(day: str) -> str:
+    """ "9 March" of a civil date."""
+    parsed = parse_day(day, place="day")
+    return f"{parsed.day} {_MONTHS[parsed.month - 1]}"
+
+
+def moment(instant: str, zone: str) -> str:
+    """ "9 March 2026, 02:10" in the zone; seconds only where there are some."""
+    local = _local(instant, zone)
+    return f"{_day(local.date())}, {_clock(local)}"
+
+
+def stretch(start: str, end: str, zone: str) -> str:
+    """ "9 March, 02:10 – 03:15" in the zone, the second day named only where it is another."""
+    first, last = _local(start, zone), _local(end, zone)
+    ending = _clock(last) if first.date() == last.date() else f"{_day_and_month(last)}, {_clock(last)}"
+    return f"{_day_and_month(first)}, {_clock(first)} – {ending}"
+
+
+def days_covered(start: str, end: str, zone: str) -> str:
+    """ "1 March – 31 March 2026": the civil days of `[start, end)`."""
+    first = _local(start, zone).date()
+    last = datetime_of(_just_before(end)).astimezone(parse_zone(zone)).date()
+    return _day(first) if first == last else f"{first.day} {_MONTHS[first.month - 1]} – {_day(last)}"
+
+
+def length(duration_us: int) -> str:
+    """ "1 h 5 min", "40 s": real elapsed time, floored to the second (upwards below zero)."""
+    seconds = abs(duration_us) // SECOND
+    hours, rest = divmod(seconds, 3600)
+    minutes, left = divmod(rest, 60)
+    parts = [f"{count:,} {unit}" for count, unit in ((hours, "h"), (minutes, "min"), (left, "s")) if count]
+    return " ".join(parts) or "0 min"
+
+
+def amount(count: str, unit: Unit) -> str:
+    """A count of good or bad in its unit: "1 h 5 min", "1,200 requests", "1 ticket"."""
+    number = int(count)
+    match unit:
+        case "us":
+            return length(number)
+        case "requests" | "tickets":
+            return f"{abs(number):,} {unit if abs(number) != 1 else unit[:-1]}"
+        case _:
+            assert_never(unit)
+
+
+def roughly(percent: str) -> str:
+    """A percentage nobody is judged by, floored to one decimal: "83.3"."""
+    whole, _, decimals = percent.partition(".")
+    return f"{whole}.{decimals[:1]}" if decimals.strip("0") else whole
+
+
+def money(amount_text: str, currency: str) -> str:
+    """ "EUR 1,200.00", a difference with its sign."""
+    value = Decimal(amount_text or "0")
+    return f"{'−' if value < 0 else ''}{currency} {abs(value):,}"
+
+
+def zone_name(zone: str) -> str:
+    """ "Europe/Berlin" as people say it."""
+    return zone.replace("_", " ")
+
+
+def _just_before(end: str) -> Instant:
+    return Instant(parse_instant(end, place="end") - 1)
+
+
+def _local(instant: str, zone: str) -> datetime:
+    where: ZoneInfo = parse_zone(zone)
+    return datetime_of(parse_instant(instant, place="instant")).astimezone(where)
+
+
+def _clock(local: datetime) -> str:
+    return local.strftime("%H:%M:%S") if local.second else local.strftime("%H:%M")
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
+
+
+def _day_and_month(local: datetime) -> str:
+    return f"{local.day} {_MONTHS[local.month - 1]}"

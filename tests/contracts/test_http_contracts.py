@@ -1,0 +1,272 @@
+"""The four OpenAPI documents say all that the running platform answers: generated requests, good and bad ones, over real HTTP."""
+
+from __future__ import annotations
+
+import json
+import re
+import unittest
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import Any, TypeAlias
+
+import httpx2
+import hypothesis
+import pytest
+import requests
+import schemathesis
+from hypothesis.errors import Unsatisfiable
+from schemathesis import Case, GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.config import SchemathesisConfig
+from schemathesis.core.failures import FailureGroup
+from schemathesis.core.result import Ok
+from schemathesis.schemas import APIOperation, BaseSchema
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+    unsupported_method,
+)
+
+from services.command.host import SERVICES
+from tests.contracts.platform import LAST_MONTH, MONTH, OBJECTIVE, RUNNING_MONTH, TERMS, House, house, observations
+from tests.journeys.people import Json, Person, until
+
+pytestmark = [pytest.mark.schema, pytest.mark.xdist_group("http contracts"), pytest.mark.timeout(600)]
+
+# Not among them, and why: `negative_data_rejection` wants unknown query parameters refused and a 4xx from the operation that tells what is
+# wrong with a document; `positive_data_acceptance` knows no rule beyond the schema; `missing_required_header` knows no 428;
+# `ignored_auth` is the permission matrix; what concerns deleted things has none here.
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    unsupported_method,
+]
+ALSO_FITS_ANOTHER = ("/v1/agreements/validation",)  # a GET of it asks for the agreement "validation", which is not there
+EXAMPLES = 20
+AnyCase: TypeAlias = "Case[Any]"
+Operation: TypeAlias = "APIOperation[Any, Any, Any, Any]"
+CONFIG = {"seed": 20260309, "generation": {"deterministic": True, "with-security-parameters": False}}
+
+
+@schemathesis.serializer("application/x-ndjson")
+def ndjson(_context: schemathesis.SerializationContext, value: object) -> bytes:
+    return value.encode() if isinstance(value, str) else json.dumps(value).encode()
+
+
+@pytest.fixture(scope="module")
+def home() -> Iterator[House]:
+    with house() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def documents(home: House) -> dict[str, BaseSchema]:
+    """By service, from the running platform."""
+    config = SchemathesisConfig.from_dict(CONFIG)
+    return {
+        service: schemathesis.openapi.from_url(f"{home.reach.http[service]}/openapi/{service}.json", config=config) for service in SERVICES
+    }
+
+
+@pytest.fixture(scope="module")
+def session(home: House) -> Iterator[requests.Session]:
+    with requests.Session() as opened:
+        opened.trust_env = False
+        opened.headers["Authorization"] = f"Bearer {home.manager.token}"
+        yield opened
+
+
+def operations_of(document: BaseSchema) -> Iterator[Operation]:
+    for result in document.get_all_operations():
+        assert isinstance(result, Ok), result
+        yield result.ok()
+
+
+def cases_of(operation: Operation) -> Iterator[AnyCase]:
+    """Every boundary of every parameter and field, then some at random: half as the document has it, half not."""
+    document = operation.schema
+    yield from document.iter_coverage_cases(operation, generation_modes=list(GenerationMode), generation_config=document.config.generation)
+    for mode in GenerationMode:
+        yield from at_random(operation, mode)
+
+
+def at_random(operation: Operation, mode: GenerationMode) -> list[AnyCase]:
+    """The same in every run; none where the operation takes nothing that could be wrong."""
+    found: list[AnyCase] = []
+
+    @hypothesis.settings(
+        max_examples=EXAMPLES,
+        derandomize=True,
+        deadline=None,
+        database=None,
+        phases=[hypothesis.Phase.generate],
+        suppress_health_check=list(hypothesis.HealthCheck),
+    )
+    @hypothesis.given(operation.as_strategy(generation_mode=mode))
+    def keep(case: AnyCase) -> None:
+        found.append(case)
+
+    with suppress(Unsatisfiable, unittest.SkipTest):
+        keep()
+    return found
+
+
+def with_own_ids(case: AnyCase, home: House, version: int) -> AnyCase:
+    """Past the door: of things that are there, decided on the version that they have."""
+    own = {"agreement_id": home.agreement_id, "improvement_id": home.improvement_id, "period": str(MONTH), "objective_id": OBJECTIVE}
+    case.path_parameters.update({name: value for name, value in own.items() if name in case.path_parameters})
+    asked = {"agreement_id": home.agreement_id, "start": f"{MONTH.first_day}T00:00:00Z", "end": f"{LAST_MONTH.first_day}T00:00:00Z"}
+    case.query.update({name: value for name, value in asked.items() if name in case.query})
+    if "If-Match" in case.headers:
+        case.headers["If-Match"] = f'"{version}"'
+    return case
+
+
+class Telling:
+    """Asks, and holds every answer against the document; remembers what succeeded."""
+
+    def __init__(self, documents: Mapping[str, BaseSchema]) -> None:
+        self._operations = {operation.label: operation for document in documents.values() for operation in operations_of(document)}
+        self.succeeded: set[str] = set()
+
+    @property
+    def all(self) -> set[str]:
+        return set(self._operations)
+
+    def ask(
+        self, person: Person, label: str, own: Mapping[str, object] = {}, *, awaited: int = 200, version: object = None, **options: Json
+    ) -> httpx2.Response:
+        """`label` is method and path as documented, `own` what the path names."""
+        method, path = label.split()
+        path = re.sub(r"{(\w+)}", lambda found: str(own[found[1]]), path)
+        if version is not None:
+            options.setdefault("headers", {})["If-Match"] = str(version)
+        answer = person.ask(method, path, **options)
+        assert answer.status_code == awaited, f"{label}: {answer.status_code} {answer.text}"
+        self._operations[label].validate_response(answer)
+        self.succeeded.add(label)
+        return answer
+
+
+def test_what_succeeds_is_as_documented(documents: Mapping[str, BaseSchema], home: House) -> None:
+    """Every operation at least once, by those who may."""
+    telling = Telling(documents)
+    agree_and_end(telling, home.manager, home.client)
+    assess(telling, home)
+    improve(telling, home)
+    report(telling, home)
+    assert telling.succeeded == telling.all
+
+
+def agree_and_end(telling: Telling, provider: Person, customer: Person) -> None:
+    ask = telling.ask
+    revised = TERMS.replace('target: "99.9"', 'target: "99.5"').replace("99.9", "99.5")
+    assert ask(provider, "POST /v1/agreements/validation", content=TERMS, headers={"Content-Type": "application/yaml"}).json()["valid"]
+    drafted = ask(provider, "POST /v1/agreements", awaited=201, content=TERMS, headers={"Content-Type": "application/yaml"})
+    own = {"agreement_id": drafted.json()["id"]}
+    version = drafted.headers["ETag"]
+
+    def change(person: Person, label: str, **options: Json) -> httpx2.Response:
+        nonlocal version
+        method, step = label.split()
+        answer = ask(person, f"{method} /v1/agreements/{{agreement_id}}/{step}", own, version=version, **options)
+        version = answer.headers["ETag"]
+        return answer
+
+    def sign(digest: str) -> None:
+        for person in (customer, provider):
+            change(person, "POST signatures", json={"digest": digest})
+
+    change(provider, "PUT draft", content=revised, headers={"Content-Type": "application/yaml"})
+    change(provider, "POST proposal")
+    change(customer, "POST withdrawal")
+    sign(change(provider, "POST proposal").json()["pending"]["digest"])
+    tomorrow = RUNNING_MONTH.next.first_day
+    amended = change(
+        customer, "POST amendments", content=TERMS, headers={"Content-Type": "application/yaml"}, params={"effective_on": str(tomorrow)}
+    )
+    sign(amended.json()["pending"]["digest"])
+    ask(customer, "GET /v1/agreements/{agreement_id}", own, params={"as_of": str(tomorrow)})
+    ask(customer, "GET /v1/agreements/{agreement_id}/versions/{number}", {**own, "number": 2})
+    assert ask(customer, "GET /v1/agreements/{agreement_id}/diff", own, params={"from": "1", "to": "2"}).json()["changes"]
+    assert ask(customer, "GET /v1/agreements/{agreement_id}/history", own).json()["items"]
+    assert ask(customer, "GET /v1/agreements", params={"limit": "1"}).headers["Link"]
+    change(provider, "POST termination", json={"last_day": str(tomorrow)})
+
+
+def assess(telling: Telling, home: House) -> None:
+    ask, own = telling.ask, {"agreement_id": home.agreement_id}
+    for awaited in (201, 200):
+        ask(
+            home.manager,
+            "POST /v1/observations",
+            awaited=awaited,
+            content=observations(RUNNING_MONTH),
+            headers={"Content-Type": "application/x-ndjson"},
+            params={"source": "another probe", "on_error": "skip"},
+        )
+    assert ask(home.client, "GET /v1/assessments", params={**own, "limit": "1"}).headers["Link"]
+    for period in (MONTH, RUNNING_MONTH):
+        ask(home.client, "GET /v1/assessments/{agreement_id}/{period}", {**own, "period": period})
+    ask(home.manager, "POST /v1/assessments/{agreement_id}/{period}/close", {**own, "period": LAST_MONTH})
+    span = {"start": f"{MONTH.first_day}T00:00:00Z", "end": f"{RUNNING_MONTH.first_day}T00:00:00Z"}
+    for objective in (OBJECTIVE, "requests", "answers", "resolution"):
+        ask(home.client, "GET /v1/measurements/{agreement_id}/{objective_id}", {**own, "objective_id": objective}, params=span)
+
+
+def improve(telling: Telling, home: House) -> None:
+    ask, own = telling.ask, {"improvement_id": home.improvement_id}
+    path = "/v1/improvements/{improvement_id}"
+    found = ask(home.client, f"GET {path}", own)
+    plan = {
+        "recommendation_id": home.recommendation_id,
+        "description": "A standby database",
+        "owner": "Rea Vogel",
+        "due_on": str(LAST_MONTH.first_day),
+        "expected_attainment_percent": "100",
+    }
+    planned = ask(home.manager, f"POST {path}/plan", own, version=found.headers["ETag"], json=plan)
+    approved = ask(home.client, f"POST {path}/approval", own, version=planned.headers["ETag"])
+    day = {"implemented_on": str(LAST_MONTH.first_day)}
+    implemented = ask(home.manager, f"POST {path}/implementation", own, version=approved.headers["ETag"], json=day)
+    ask(home.manager, f"POST {path}/verification", own, version=implemented.headers["ETag"])
+    ask(home.client, f"GET {path}/history", own)
+    assert ask(home.client, "GET /v1/improvements", params={"limit": "1"}).headers["Link"]
+
+
+def report(telling: Telling, home: House) -> None:
+    ask, own = telling.ask, {"agreement_id": home.agreement_id, "period": MONTH}
+    until(lambda: home.client.get("/v1/reports")["items"], lambda items: len(items) > 1)
+    assert ask(home.client, "GET /v1/reports", params={"limit": "1"}).headers["Link"]
+    issued = ask(home.client, "GET /v1/reports/{agreement_id}/{period}", own)
+    ask(home.client, "GET /v1/reports/{agreement_id}/{period}", own, awaited=304, headers={"If-None-Match": issued.headers["ETag"]})
+    ask(home.client, "GET /v1/reports/{agreement_id}/{period}", own, params={"live": "true"})
+    provisional = ask(home.client, "GET /v1/reports/{agreement_id}/{period}", {**own, "period": RUNNING_MONTH})
+    assert provisional.json()["period"]["provisional"]
+    ask(home.client, "GET /v1/reports/{agreement_id}/{period}/page", own)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_nothing_is_answered_that_is_not_documented(
+    service: str, documents: Mapping[str, BaseSchema], home: House, session: requests.Session, subtests: pytest.Subtests
+) -> None:
+    for operation in operations_of(documents[service]):
+        with subtests.test(operation.label):
+            faults: dict[str, str] = {}
+            count = 0
+            for count, case in enumerate(cases_of(operation), start=1):
+                asked = with_own_ids(case, home, version=count % 7) if count % 2 else case
+                answer = asked.call(session=session)
+                checks = [check for check in CHECKS if check is not unsupported_method or operation.path not in ALSO_FITS_ANOTHER]
+                try:
+                    asked.validate_response(answer, checks=checks)
+                except FailureGroup as found:
+                    faults.setdefault("; ".join(str(each).split("\n")[0] for each in found.exceptions), f"{found}")
+            assert count >= EXAMPLES
+            assert not faults, "\n\n".join(faults.values())
+    assert not [line for line in (home.reach.data / "up.log").read_text().splitlines() if "unexpected fault" in line]

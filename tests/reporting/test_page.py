@@ -1,0 +1,113 @@
+"""What the pages show, ready for the templates."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from services.reporting import wire
+from services.reporting.material import Agreement, Assessment, PeriodResult
+from services.reporting.page import ReportView, card, report_view, trends
+from services.reporting.pages import Pages
+from services.reporting.report import report
+from tests.reporting import given
+from tests.reporting.room import caller
+
+
+def agreement() -> Agreement:
+    told = given.activated()
+    first = wire.terms(told.terms, number=1, effective_on=told.effective_on, recorded_at=told.recorded_at)
+    return Agreement(id=given.AGREEMENT, status="active", last_day="", versions=(first,))
+
+
+def viewed(assessment: Assessment) -> ReportView:
+    return report_view(
+        report(
+            agreement=agreement(),
+            result=PeriodResult(assessment=assessment),
+            previous=None,
+            breaches=(),
+            warnings=(),
+            improvements=(),
+            known_at="2026-06-12T10:00:00Z",
+        ),
+        None,
+    )
+
+
+def only(name: str) -> Assessment:
+    whole = wire.assessment(given.march())
+    return replace(whole, objectives=whole.segments(name))
+
+
+@pytest.mark.parametrize(
+    ("assessment", "headline", "tone"),
+    [
+        (wire.assessment(given.march()), "1 of 4 objectives was breached", "breached"),
+        (wire.assessment(given.may()), "All 4 objectives were met", "met"),
+        (only("requests"), "The objective was met", "met"),
+        (wire.assessment(given.june()), "Every objective can still be met, 1 is at risk", "at-risk"),
+        (replace(wire.assessment(given.may()), objectives=()), "There was nothing to judge", "met"),
+    ],
+)
+def test_the_report_begins_with_the_whole_in_one_sentence(assessment: Assessment, headline: str, tone: str) -> None:
+    view = viewed(assessment)
+    assert (view.headline, view.tone) == (headline, tone)
+
+
+def test_a_month_has_a_cell_for_each_of_its_days_in_two_rows() -> None:
+    strips = viewed(wire.assessment(given.march())).objectives[0].strips
+    assert [strip.count("<g>") for strip in strips] == [16, 15]
+
+
+def test_days_to_come_are_not_drawn_as_up() -> None:
+    strips = viewed(wire.assessment(given.june())).objectives[0].strips
+    assert "".join(strips).count('class="nothing"') == 18
+    assert "".join(strips).count('class="up"') == 12
+
+
+def test_the_day_of_the_summer_time_is_an_hour_shorter() -> None:
+    whole_day = given.Outage(start="2026-03-28T23:00:00Z", end="2026-03-29T22:00:00Z", components=("web",))
+    view = viewed(wire.assessment(given.assessment("2026-03", [given.availability("2026-03", [whole_day])])))
+    assert "29 March: 23 h down" in "".join(view.objectives[0].strips)
+    assert 'y="0" width="20" height="46" rx="2"/></g>' in view.objectives[0].strips[1]
+
+
+def test_a_running_month_without_data_is_neither_on_track_nor_over_budget() -> None:
+    nothing = given.counted("requests", {"2026-06-01": (0, 0)}, unit="requests", running=True)
+    running = wire.assessment(given.assessment("2026-06", [nothing], until="2026-06-02T00:00:00Z"))
+    line = card(agreement(), running=running, reachable=True, latest=None, warnings=(), key="c").lines[1]
+    assert line.running is not None
+    assert (line.running.word, line.budget) == ("Nothing yet", None)
+
+
+def test_a_trend_keeps_the_target_of_each_month() -> None:
+    stricter = wire.assessment(given.assessment("2026-04", [given.availability("2026-04", given.APRIL_OUTAGES, target="99.95")]))
+    view = trends(agreement(), closed=[wire.assessment(given.march()), stricter], running=None)[0]
+    assert [(label, target, standing.word) for label, target, _, standing in view.rows] == [
+        ("March 2026", "99.9", "Breached"),
+        ("April 2026", "99.95", "Met"),
+    ]
+
+
+def test_a_page_of_a_month_split_by_an_amendment_shows_both_parts() -> None:
+    first, second = given.availability("2026-03", given.MARCH_OUTAGES), given.availability("2026-03", (), target="99.95")
+    del first.days[15:], second.days[:15]
+    view = viewed(wire.assessment(given.assessment("2026-03", [first, second])))
+    page = bytes(Pages().report(view.report, None, caller=caller(given.CUSTOMER), session=True).body).decode()
+    assert "1 March to 15 March" in page
+    assert "16 March to 31 March" in page
+
+
+def test_a_page_without_credit_or_tickets_is_still_a_page() -> None:
+    bare = replace(only("availability"), credit=None)
+    page = bytes(Pages().report(viewed(bare).report, None, caller=caller(given.CUSTOMER), session=False).body).decode()
+    assert "Service credit" not in page
+    assert "Leave" not in page
+
+
+def test_the_same_report_is_the_same_page() -> None:
+    shown = viewed(wire.assessment(given.march())).report
+    first, second = (Pages().report(shown, None, caller=caller(given.CUSTOMER), session=True) for _ in range(2))
+    assert first.body == second.body

@@ -1,0 +1,337 @@
+"""The report's rules, on worked numbers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+
+import pytest
+from upheld.improvement.v1.events_pb2 import ImprovementChanged
+
+from services.reporting import wire
+from services.reporting.application import read
+from services.reporting.material import Agreement, Assessment, Breach, Improvement, PeriodResult
+from services.reporting.report import (
+    Report,
+    document,
+    has_run,
+    indicator_in_words,
+    is_fully_told,
+    minutes_text,
+    report,
+    since,
+    span_in_words,
+)
+from services.vocabulary.period import parse_month
+from tests.reporting import given
+from tests.reporting.given import Outage
+
+KNOWN_AT = "2026-04-04T09:00:01Z"
+
+
+def agreement() -> Agreement:
+    told = given.activated()
+    first = wire.terms(told.terms, number=1, effective_on=told.effective_on, recorded_at=told.recorded_at)
+    return Agreement(id=given.AGREEMENT, status="active", last_day="", versions=(first,))
+
+
+def march_breach() -> Breach:
+    return wire.breach(given.breached(given.march()), trace_id=given.TRACE)
+
+
+def improvements(*told: ImprovementChanged) -> list[Improvement]:
+    return [wire.improvement(each) for each in told]
+
+
+def made(
+    assessment: Assessment,
+    *,
+    previous: Assessment | None = None,
+    breaches: Sequence[Breach] = (),
+    told: Sequence[Improvement] = (),
+    known_at: str = KNOWN_AT,
+) -> Report:
+    return report(
+        agreement=agreement(),
+        result=PeriodResult(assessment=assessment),
+        previous=previous,
+        breaches=breaches,
+        warnings=(),
+        improvements=told,
+        known_at=known_at,
+    )
+
+
+def march_report(*told: ImprovementChanged) -> Report:
+    return made(wire.assessment(given.march()), breaches=[march_breach()], told=improvements(*told))
+
+
+def test_sixty_minutes_down_in_march_are_told_as_they_were_judged() -> None:
+    objective = march_report().objectives[0]
+    assert (objective.attainment_percent, objective.verdict, objective.target_percent) == ("99.864", "breached", "99.9")
+    assert objective.attainment == "738/739"  # 44,580 min of March in Berlin without 240 of maintenance: 44,280 of 44,340
+    assert [span.minutes for span in objective.outages] == ["14", "25", "14", "7"]
+    assert objective.exclusions[0].minutes == "240"
+
+
+def test_the_error_budget_is_what_the_target_allows_and_what_is_left_of_it() -> None:
+    budget = march_report().objectives[0].budget
+    assert budget is not None
+    assert (budget.allowed, budget.used, budget.left) == ("2660400000", "3600000000", "-939600000")
+    assert budget.spent_percent == "135.3"
+
+
+def test_without_progress_the_budget_follows_by_subtraction() -> None:
+    told = given.march()
+    told.objectives[0].ClearField("progress")
+    budget = made(wire.assessment(told)).objectives[0].budget
+    assert budget is not None
+    assert (budget.allowed, budget.used, budget.left) == ("2660400000", "3600000000", "-939600000")
+
+
+def test_an_objective_with_nothing_to_judge_has_no_budget_and_no_figure() -> None:
+    nothing = given.counted("resolution", {"2026-03-02": (0, 0)}, unit="tickets")
+    objective = made(wire.assessment(given.assessment("2026-03", [nothing]))).objectives[0]
+    assert (objective.budget, objective.attainment_percent, objective.verdict) == (None, "", "not-applicable")
+
+
+def test_an_undetermined_month_shows_its_bounds() -> None:
+    gap = Outage(start="2026-04-10T00:00:00Z", end="2026-04-13T00:00:00Z", components=(), cause="")
+    thirty = Outage(start="2026-04-20T08:00:00Z", end="2026-04-20T08:30:00Z")
+    measured = given.availability("2026-04", [thirty], unknown=[gap])
+    objective = made(wire.assessment(given.assessment("2026-04", [measured]))).objectives[0]
+    assert objective.verdict == "undetermined"
+    assert (objective.bounds.lower_percent, objective.bounds.upper_percent, objective.coverage_percent) == ("89.930", "99.930", "90.0000")
+    assert objective.unknown[0].minutes == "4320"
+
+
+def test_the_credit_says_how_it_comes_about() -> None:
+    credit = march_report().credit
+    assert credit is not None
+    assert (credit.amount, credit.percent, credit.currency) == ("1200.00", "10", "EUR")
+    assert credit.explanation == (
+        "Availability of online banking came to 99.864 % against 99.9 %, which costs 10 %. "
+        "Together 10 % of the monthly charge of EUR 12,000.00: EUR 1,200.00 (rounded half-even)."
+    )
+
+
+def test_a_month_without_a_breach_says_that_nothing_is_owed() -> None:
+    credit = made(wire.assessment(given.may())).credit
+    assert credit is not None
+    assert (credit.amount, credit.explanation) == ("0.00", "No objective fell below a level that earns a credit.")
+
+
+def test_a_capped_credit_names_the_cap() -> None:
+    told = given.march()
+    told.credit.capped, told.credit.percent, told.credit.amount = True, "50", "6000.00"
+    credit = made(wire.assessment(told)).credit
+    assert credit is not None
+    assert "Together 50 % of the monthly charge of EUR 12,000.00, limited to the agreed 50 %: EUR 6,000.00" in credit.explanation
+
+
+def test_the_month_before_stands_beside_each_objective() -> None:
+    objective = made(wire.assessment(given.april()), previous=wire.assessment(given.march())).objectives[0]
+    assert objective.previous is not None
+    assert (objective.previous.period, objective.previous.attainment_percent, objective.previous.verdict) == (
+        "2026-03",
+        "99.864",
+        "breached",
+    )
+
+
+def test_the_first_month_has_none_before_it() -> None:
+    assert march_report().objectives[0].previous is None
+
+
+def test_a_breach_carries_its_id_its_moment_and_its_trace() -> None:
+    breach = march_report().breaches[0]
+    assert (breach.breach_id, breach.recorded_at, breach.trace_id) == (given.breach_id(), "2026-03-24T14:05:00Z", given.TRACE)
+    assert breach.stands
+
+
+def test_a_breach_that_a_restatement_took_back_is_told_as_no_longer_standing() -> None:
+    assert not made(wire.assessment(given.april()), breaches=[march_breach()]).breaches[0].stands
+
+
+def test_a_restatement_tells_cause_difference_and_what_it_replaces() -> None:
+    late = Outage(start="2026-03-20T10:00:00Z", end="2026-03-20T10:20:00Z")
+    told = given.restated(
+        given.march(revision=2, more=[late]), previous=given.march(), cause="Late data of probe 7", credit_difference="0.00"
+    )
+    result = report(
+        agreement=agreement(),
+        result=wire.restated(told),
+        previous=None,
+        breaches=[march_breach()],
+        warnings=(),
+        improvements=(),
+        known_at=KNOWN_AT,
+    )
+    restatement = result.period.restatement
+    assert restatement is not None
+    assert (result.period.revision, restatement.previous_revision, restatement.cause) == (2, 1, "Late data of probe 7")
+    assert [(row.percent_before, row.percent_after) for row in restatement.objectives] == [("99.864", "99.819")]
+
+
+def test_a_running_month_is_provisional_and_says_how_far_it_was_measured() -> None:
+    period = made(wire.assessment(given.june())).period
+    assert (period.provisional, period.closed, period.revision, period.measured_until) == (True, False, 0, "2026-06-12T10:00:00Z")
+
+
+def test_progress_is_told_only_while_the_month_runs() -> None:
+    running, ended = made(wire.assessment(given.june())).objectives[0], march_report().objectives[0]
+    assert running.progress is not None
+    assert running.progress.at_risk
+    assert ended.progress is None
+
+
+def test_an_amendment_inside_the_month_shows_a_part_for_each_terms() -> None:
+    first, second = given.availability("2026-03", given.MARCH_OUTAGES), given.availability("2026-03", (), target="99.95")
+    for _ in range(16):
+        first.days.pop()
+    for _ in range(15):
+        second.days.pop(0)
+    parts = made(wire.assessment(given.assessment("2026-03", [first, second]))).objectives
+    assert [(part.segment.from_day, part.segment.to_day) for part in parts if part.segment] == [
+        ("2026-03-01", "2026-03-15"),
+        ("2026-03-16", "2026-03-31"),
+    ]
+
+
+def test_only_tickets_that_missed_their_time_are_listed() -> None:
+    resolution = march_report().objectives[3]
+    assert [ticket.ticket for ticket in resolution.tickets_missed] == ["INC-1041"]
+
+
+def test_the_may_report_shows_before_and_after_of_the_improvement_of_march() -> None:
+    told = improvements(given.improvement_at("effective"))
+    shown = made(wire.assessment(given.may()), told=told, known_at="2026-06-04T09:00:00Z").improvements
+    assert [(part.verdict, part.before and part.before.percent, part.after and part.after.percent) for part in shown] == [
+        ("effective", "99.864", "99.993")
+    ]
+
+
+def test_an_improvement_of_a_later_breach_is_no_part_of_an_earlier_report() -> None:
+    later = [replace(told, period="2026-05") for told in improvements(given.improvement_at("opened"))]
+    assert made(wire.assessment(given.march()), told=later).improvements == ()
+
+
+def test_an_improvement_that_was_proved_long_ago_is_told_no_more() -> None:
+    told = [replace(each, changed_at="2026-04-20T00:00:00Z") for each in improvements(given.improvement_at("effective"))]
+    assert made(wire.assessment(given.may()), told=told).improvements == ()
+    assert len(made(wire.assessment(given.april()), told=told).improvements) == 1
+
+
+def test_an_improvement_still_under_way_is_told_until_it_is_done() -> None:
+    told = improvements(given.improvement_at("planned"))
+    assert [part.status for part in made(wire.assessment(given.may()), told=told).improvements] == ["planned"]
+
+
+def test_what_changed_after_the_issue_is_told_as_since_then_only() -> None:
+    issued = march_report(given.improvement_at("analysed"))
+    then = since(
+        issued,
+        agreement=agreement(),
+        improvements=improvements(given.improvement_at("effective")),
+        newest_revision=1,
+        as_of="2026-06-04T00:00:00Z",
+    )
+    assert [(part.status, part.version) for part in then.improvements] == [("effective", 6)]
+    assert [part.status for part in issued.improvements] == ["analysed"]
+
+
+def test_nothing_is_told_as_since_then_while_nothing_changed() -> None:
+    issued = march_report(given.improvement_at("analysed"))
+    then = since(
+        issued,
+        agreement=agreement(),
+        improvements=improvements(given.improvement_at("analysed")),
+        newest_revision=1,
+        as_of="2026-04-05T00:00:00Z",
+    )
+    assert then.improvements == ()
+    assert then.newer_revision is None
+
+
+def test_a_newer_revision_is_told_as_since_then() -> None:
+    then = since(march_report(), agreement=agreement(), improvements=(), newest_revision=2, as_of="2026-04-25T00:00:00Z")
+    assert then.newer_revision == 2
+
+
+def test_the_same_material_gives_the_same_bytes() -> None:
+    assert document(march_report(given.improvement_at("planned"))) == document(march_report(given.improvement_at("planned")))
+
+
+def test_a_document_reads_back_as_the_report_it_was() -> None:
+    whole = march_report(given.improvement_at("effective"))
+    assert read(document(whole)) == whole
+
+
+def test_ratios_and_money_are_texts_in_the_document() -> None:
+    told = json.loads(document(march_report()))
+    assert told["schema"] == "upheld.report.v1"
+    assert told["objectives"][0]["attainment"] == "738/739"
+    assert told["credit"]["amount"] == "1200.00"
+    assert told["provenance"]["assessment_path"] == f"/v1/assessments/{given.AGREEMENT}/2026-03"
+
+
+def test_the_order_in_which_things_were_told_changes_nothing() -> None:
+    first = [march_breach(), replace(march_breach(), breach_id="a", objective_id="requests")]
+    assert asdict(made(wire.assessment(given.march()), breaches=first)) == asdict(
+        made(wire.assessment(given.march()), breaches=list(reversed(first)))
+    )
+
+
+@pytest.mark.parametrize(
+    ("month", "now", "expected"),
+    [
+        ("2026-03", "2026-03-15T00:00:00Z", True),
+        ("2026-02", "2026-03-15T00:00:00Z", False),
+        ("2026-04", "2026-03-31T21:59:00Z", False),
+        ("2026-04", "2026-03-31T22:00:00Z", True),  # midnight in Berlin
+        ("2027-03", "2027-04-15T00:00:00Z", False),  # after the last day
+    ],
+)
+def test_only_months_that_have_begun_within_the_agreement_can_be_reported(month: str, now: str, expected: bool) -> None:
+    assert has_run(agreement(), parse_month(month, place="month"), now=now) is expected
+
+
+def test_a_terminated_agreement_is_not_reported_beyond_its_last_day() -> None:
+    ended = replace(agreement(), status="terminated", last_day="2026-04-30")
+    assert has_run(ended, parse_month("2026-04", place="month"), now="2026-06-01T00:00:00Z")
+    assert not has_run(ended, parse_month("2026-05", place="month"), now="2026-06-01T00:00:00Z")
+
+
+def test_a_result_waits_for_its_breaches_and_its_terms() -> None:
+    result = wire.assessment(given.march())
+    assert not is_fully_told(agreement(), result, [])
+    assert is_fully_told(agreement(), result, [march_breach()])
+    assert not is_fully_told(agreement(), replace(result, terms_versions=(1, 2)), [march_breach()])
+
+
+@pytest.mark.parametrize(("duration_us", "text"), [(89_000_000, "1.483"), (60_000_000, "1"), (0, "0"), (14_400_000_000, "240")])
+def test_minutes_are_floored_to_three_decimals(duration_us: int, text: str) -> None:
+    assert minutes_text(duration_us) == text
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(324_000, "90 h"), (9_000, "2 h 30 min"), (45, "45 s"), (0, "0 s")])
+def test_a_span_is_told_in_peoples_units(seconds: int, text: str) -> None:
+    assert span_in_words(seconds) == text
+
+
+def test_each_indicator_is_told_in_words() -> None:
+    terms = agreement().newest
+    said = []
+    for objective in terms.objectives:
+        service = terms.service(objective.service)
+        assert service is not None
+        said.append(indicator_in_words(objective.indicator, service))
+    assert said == [
+        "Share of the eligible time in which Web front end and Core database worked, down while any of them is; "
+        "agreed maintenance is left out, time without data stays unknown and counts for neither side.",
+        "Share of all requests to Web front end that succeeded, pooled over the month.",
+        "Share of all requests to Web front end that were answered within 800 ms.",
+        "Share of priority P2 tickets due in the month that were resolved within 8 h, around the clock; "
+        "the clock of a reopened ticket runs on until its last resolution.",
+    ]

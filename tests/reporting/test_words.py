@@ -1,0 +1,93 @@
+"""The words of the pages, on worked values."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.reporting import words
+from services.reporting.material import Unit, Verdict
+
+BERLIN = "Europe/Berlin"
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "said"),
+    [
+        ("2026-03-09T01:05:00Z", "2026-03-09T01:30:00Z", "9 March, 02:05 – 02:30"),
+        ("2026-03-31T21:30:00Z", "2026-03-31T22:30:00Z", "31 March, 23:30 – 1 April, 00:30"),
+        ("2026-03-29T00:30:00Z", "2026-03-29T01:30:00Z", "29 March, 01:30 – 03:30"),  # the hour that summer time skips
+        ("2026-03-09T01:05:07Z", "2026-03-09T01:30:00Z", "9 March, 02:05:07 – 02:30"),
+    ],
+)
+def test_a_stretch_of_time_is_told_in_the_agreements_zone(start: str, end: str, said: str) -> None:
+    assert words.stretch(start, end, BERLIN) == said
+
+
+def test_the_days_of_a_half_open_month_end_with_its_last() -> None:
+    assert words.days_covered("2026-02-28T23:00:00Z", "2026-03-31T22:00:00Z", BERLIN) == "1 March – 31 March 2026"
+    assert words.days_covered("2026-03-09T08:00:00Z", "2026-03-09T09:00:00Z", BERLIN) == "9 March 2026"
+
+
+def test_a_moment_belongs_to_its_zone() -> None:
+    assert words.moment("2026-03-31T22:30:00Z", BERLIN) == "1 April 2026, 00:30"
+    assert words.moment("2026-03-31T22:30:00Z", "UTC") == "31 March 2026, 22:30"
+
+
+@pytest.mark.parametrize(
+    ("duration_us", "said"),
+    [
+        (3_900_000_000, "1 h 5 min"),
+        (40_000_000, "40 s"),
+        (0, "0 min"),
+        (-90_000_000, "1 min 30 s"),
+        (4_000_000_000_000, "1,111 h 6 min 40 s"),
+    ],
+)
+def test_a_length_is_told_in_hours_minutes_and_seconds(duration_us: int, said: str) -> None:
+    assert words.length(duration_us) == said
+
+
+@pytest.mark.parametrize(
+    ("count", "unit", "said"),
+    [
+        ("3900000000", "us", "1 h 5 min"),
+        ("1200", "requests", "1,200 requests"),
+        ("1", "tickets", "1 ticket"),
+        ("-1", "requests", "1 request"),
+    ],
+)
+def test_an_amount_is_told_in_its_unit(count: str, unit: Unit, said: str) -> None:
+    assert words.amount(count, unit) == said
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "said"),
+    [("1200.00", "EUR", "EUR 1,200.00"), ("-1200.00", "EUR", "−EUR 1,200.00"), ("5000", "JPY", "JPY 5,000"), ("0.00", "EUR", "EUR 0.00")],
+)
+def test_money_keeps_the_decimals_of_its_currency(amount: str, currency: str, said: str) -> None:
+    assert words.money(amount, currency) == said
+
+
+@pytest.mark.parametrize(("percent", "said"), [("83.3333", "83.3"), ("99.9951", "99.9"), ("75.0000", "75"), ("100", "100"), ("", "")])
+def test_a_rough_percentage_is_floored(percent: str, said: str) -> None:
+    assert words.roughly(percent) == said
+
+
+@pytest.mark.parametrize(
+    ("at_risk", "lost", "said"),
+    [(False, False, "On track"), (True, False, "At risk"), (True, True, "Target lost"), (False, True, "Target lost")],
+)
+def test_a_running_month_has_a_state_and_no_verdict(at_risk: bool, lost: bool, said: str) -> None:
+    assert words.standing("undetermined", running=True, at_risk=at_risk, lost=lost).word == said
+
+
+def test_a_running_month_in_which_nothing_was_measured_is_not_called_on_track() -> None:
+    assert words.standing("undetermined", running=True, empty=True).word == "Nothing yet"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "said"),
+    [("met", "Met"), ("breached", "Breached"), ("undetermined", "Undetermined"), ("not-applicable", "Nothing to judge")],
+)
+def test_a_closed_month_has_its_verdict(verdict: Verdict, said: str) -> None:
+    assert words.standing(verdict, running=False, at_risk=True, lost=True).word == said
