@@ -24,10 +24,10 @@ up: .venv/.ready ## start the platform on its own data folder
 
 test: .venv/.ready-dev .venv/.browser ## set up, then lint, types, import rules and every test
 	@$(MAKE) --no-print-directory check
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 2 --dist loadscope
 
 quick: .venv/.ready-dev ## the tests without faults, browser and contract fuzzing
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not faults and not portal and not schema"
+	$(BIN)/pytest -n 2 --dist loadscope -m "not faults and not portal and not schema"
 
 check: .venv/.ready-dev ## lint, format, types, import rules
 	$(BIN)/ruff check .
