@@ -26,6 +26,9 @@ DOCS = """What a provider and a customer agree on: drafted, proposed, signed by 
 Terms are one document in YAML or JSON. A signature names the SHA-256 digest of exactly the terms that were proposed."""
 
 
+PATHS = ("/v1/agreements",)
+
+
 async def compose(platform: Platform) -> Service:
     """Opens the stores; nothing runs yet."""
     store = await asyncio.to_thread(EventStore[Fact].open, NAME, platform.settings, Registry(FACTS))
@@ -48,7 +51,7 @@ async def compose(platform: Platform) -> Service:
     return Service(
         name=NAME,
         app=app,
-        paths=("/v1/agreements",),
+        paths=PATHS,
         permissions=PERMISSIONS,
         servicers=((rpc.SERVICE, lambda server: add_AgreementsServicer_to_server(servicer, server)),),
         runners=(follower, timer),

@@ -26,6 +26,9 @@ DOCS = """What a breach sets off: findings from the data, recommendations, a pla
 A breach opens one improvement, however often it is told. Effective is what meets the target afterwards and keeps half of its promise."""
 
 
+PATHS = (api.PREFIX,)
+
+
 async def compose(platform: Platform) -> Service:
     """Opens the stores; nothing runs yet."""
     settings, broker, clock = platform.settings, platform.broker, platform.clock
@@ -56,7 +59,7 @@ async def compose(platform: Platform) -> Service:
     return Service(
         name=SERVICE,
         app=app,
-        paths=(api.PREFIX,),
+        paths=PATHS,
         permissions=PERMISSIONS,
         servicers=((rpc.SERVICE, lambda server: add_ImprovementsServicer_to_server(servicer, server)),),
         runners=(follower, breaches, terms, analyst),

@@ -35,6 +35,9 @@ Observations are durable before the answer, told once however often they are sen
 changed, only restated; what was known before stays readable."""
 
 
+PATHS = ("/v1/observations", "/v1/assessments", "/v1/measurements")
+
+
 async def compose(platform: Platform) -> Service:
     """Opens the stores; nothing runs yet."""
     settings, clock = platform.settings, platform.clock
@@ -59,7 +62,7 @@ async def compose(platform: Platform) -> Service:
     return Service(
         name=NAME,
         app=app,
-        paths=("/v1/observations", "/v1/assessments", "/v1/measurements", "/docs/measurement", "/openapi/measurement.json"),
+        paths=PATHS,
         permissions=PERMISSIONS,
         servicers=((rpc.SERVICE, lambda server: add_MeasurementServicer_to_server(servicer, server)),),
         runners=(

@@ -32,6 +32,9 @@ DOCS = """What was promised, what was kept and what was done about it, for each 
 A report is issued when a month is closed, once more for each restatement, and never changed. `live=true` adds what is known since."""
 
 
+PATHS = (api.PREFIX, portal.PREFIX)
+
+
 async def compose(platform: Platform) -> Service:
     """Opens the stores; nothing runs yet."""
     settings, broker, clock = platform.settings, platform.broker, platform.clock
@@ -66,7 +69,7 @@ async def compose(platform: Platform) -> Service:
     return Service(
         name=SERVICE,
         app=app,
-        paths=(api.PREFIX, portal.PREFIX, "/docs/reporting", "/openapi/reporting.json"),
+        paths=PATHS,
         permissions=PERMISSIONS,
         servicers=((rpc.SERVICE, lambda server: add_ReportsServicer_to_server(servicer, server)),),
         runners=(follower, *consumers, issuer),

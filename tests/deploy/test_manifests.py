@@ -115,7 +115,7 @@ def declared_paths(name: str) -> tuple[str, ...]:
     from importlib import import_module
 
     paths: tuple[str, ...] = import_module(f"services.{name}.__main__").PATHS
-    return paths
+    return (*paths, f"/docs/{name}", f"/openapi/{name}.json")
 
 
 @needs_kustomize
