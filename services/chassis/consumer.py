@@ -28,6 +28,7 @@ from services.chassis.database import DatabaseInbox
 from services.chassis.identity import caller_of_service
 from services.chassis.nats import Broker
 from services.chassis.relay import CAUSATION, CORRELATION, POSITION, PREVIOUS, republish_subject, stream_of, type_of
+from services.chassis.tasks import end
 from services.chassis.telemetry import current_traceparent, log, span
 from services.vocabulary.errors import Refusal, Unavailable
 
@@ -177,8 +178,7 @@ class Consumer:
                 if not done:
                     await message.in_progress()
         finally:
-            taking.cancel()
-            await asyncio.gather(taking, return_exceptions=True)
+            await end(taking)
         taking.result()
         await message.ack()
 

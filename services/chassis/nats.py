@@ -26,6 +26,7 @@ from nats.errors import NoRespondersError
 from nats.js import JetStreamContext
 
 from services.chassis.settings import Settings, masked
+from services.chassis.tasks import end
 from services.chassis.telemetry import log
 from services.vocabulary.errors import Unavailable
 
@@ -108,8 +109,7 @@ class NatsServer:
     async def stop(self) -> None:
         """Ends the child in order: it syncs and closes its store."""
         if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.gather(self._watching, return_exceptions=True)
+            await end(self._watching)
             self._watching = None
         atexit.unregister(self._end)
         if self._process is None:
@@ -261,9 +261,7 @@ class Broker:
             raise BrokerUnavailable("the message broker did not answer")
         finally:
             losing.cancel()
-            if not working.done():
-                working.cancel()
-                await asyncio.gather(working, return_exceptions=True)
+            await end(working)
 
     async def request(self, subject: str, data: bytes, *, timeout_s: float = _ANSWER_WITHIN_S) -> bytes:
         """Asks whoever listens on a subject. Raises `BrokerUnavailable` where nobody does, and without an answer in time."""
@@ -284,8 +282,7 @@ class Broker:
     async def close(self) -> None:
         """Sends what is buffered, where there is a connection, and ends it."""
         if self._keeping is not None:
-            self._keeping.cancel()
-            await asyncio.gather(self._keeping, return_exceptions=True)
+            await end(self._keeping)
             self._keeping = None
         client, self._client = self._client, None
         if client is not None:

@@ -24,6 +24,7 @@ from services.chassis.identity import Identity
 from services.chassis.nats import Broker, NatsServer
 from services.chassis.rpc import server as rpc_server
 from services.chassis.settings import Settings, origin_of, reachable
+from services.chassis.tasks import end
 from services.chassis.telemetry import Telemetry, log
 from services.vocabulary.identity import Role
 
@@ -285,8 +286,7 @@ class _Supervised:
         self._task = asyncio.create_task(self._run(), name=self.name)
 
     async def stop(self) -> None:
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await end(self._task)
 
     async def _run(self) -> None:
         loop, pause = asyncio.get_running_loop(), _SHORTEST_PAUSE_S
