@@ -8,7 +8,7 @@ BIN := .venv/bin
 PROTOS := $(shell find proto -name '*.proto')
 
 .DEFAULT_GOAL := help
-.PHONY: help run up demo test quick check format proto mutants bench clean
+.PHONY: help run up demo test quick check format proto bench mutants clean
 
 help: ## what can be done here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | awk -F '\t' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -46,8 +46,12 @@ proto: .venv/.ready-dev ## generate the Python of the contracts in proto/
 bench: .venv/.ready-dev ## the benchmarks, as ratios against a peer in the same run
 	$(BIN)/python -m benchmarks
 
+mutants: .venv/.ready-dev ## change each comparison, sign and bound of verdicts and credits: which change does no test see?
+	@$(UV) sync --quiet --frozen --inexact --group mutants
+	rm -rf mutants && $(BIN)/mutmut run --max-children 2 && $(BIN)/mutmut results
+
 clean: ## remove what was set up and the demonstration's data
-	rm -rf .venv .tools upheld-data .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .tools mutants upheld-data .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
 $(UV):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Upheld needs Python 3.11 or newer; $(PYTHON) is older. Try make PYTHON=python3.12"; exit 1; }

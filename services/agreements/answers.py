@@ -10,7 +10,23 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.agreements.agreement import Fact, Signature, Status, TermsVersion
 from services.agreements.application import Snapshot
 from services.agreements.terms import PartyRole, Terms, to_document
-from services.agreements.terms.model import Combine, Comparison, NoData, Reopened
+from services.agreements.terms.model import (
+    Approval,
+    ClaimFrom,
+    Combine,
+    CombineCredits,
+    Comparison,
+    CompositeRule,
+    Empty,
+    NoData,
+    Planned,
+    PriorityRule,
+    Reopened,
+    Stop,
+    TicketState,
+    Week,
+    Weekday,
+)
 from services.agreements.views import Listed
 from services.agreements.wire import fact_data
 from services.chassis.events import Recorded
@@ -18,6 +34,8 @@ from services.vocabulary.money import Rounding
 
 Percent = Annotated[str, Field(description="Decimal percentage", examples=["99.9"])]
 Day = Annotated[str, Field(description="Civil date in the agreement's zone", examples=["2026-03-01"])]
+Length = Annotated[str, Field(description="Elapsed time", examples=["5m"])]
+TimeOfDay = Annotated[str, Field(description="Civil time", examples=["09:00"])]
 Moment = Annotated[str, Field(description="RFC 3339 instant in UTC", examples=["2026-03-01T08:00:00Z"])]
 
 
@@ -61,6 +79,58 @@ class MaintenanceBody(BaseModel):
     start: Moment
     end: Moment
     reason: Annotated[str | None, Absent] = None
+    ground: Annotated[str | None, Absent, Field(alias="class", description="Id of an exclusion class")] = None
+    announced_at: Annotated[Moment | None, Absent] = None
+
+
+class RecurringMaintenanceBody(BaseModel):
+    id: str
+    service: str
+    components: Annotated[list[str], Field(description="None named: all of the service")] = []
+    days: list[Weekday]
+    weeks: Annotated[list[Week], Field(description="Of that weekday in its month; none named: every week")] = []
+    begins: Annotated[TimeOfDay, Field(alias="from")]
+    lasts: Length
+    reason: Annotated[str | None, Absent] = None
+    ground: Annotated[str | None, Absent, Field(alias="class", description="Id of an exclusion class")] = None
+
+
+class HoursBody(BaseModel):
+    days: list[Weekday]
+    opens: Annotated[TimeOfDay, Field(alias="from")]
+    closes: Annotated[TimeOfDay, Field(alias="to")]
+
+
+class HolidayBody(BaseModel):
+    day: Day
+    name: Annotated[str | None, Absent] = None
+
+
+class CalendarBody(BaseModel):
+    """Service hours, and the days on which they are closed as they were signed."""
+
+    id: str
+    zone: Annotated[str | None, Absent] = None
+    hours: list[HoursBody]
+    region: Annotated[str | None, Absent, Field(examples=["DE-BY"])] = None
+    holidays: list[HolidayBody] = []
+    also_closed: Annotated[list[HolidayBody] | None, Absent] = None
+
+
+class ExclusionClassBody(BaseModel):
+    """A ground on which time is taken out."""
+
+    id: str
+    clause: Annotated[str | None, Absent] = None
+    approval: Approval = "none"
+    notice: Annotated[Length | None, Absent] = None
+    monthly_cap: Annotated[Length | None, Absent] = None
+
+
+class MinimumOutageBody(BaseModel):
+    at_least: Length
+    whole_minutes: Annotated[bool | None, Absent] = None
+    before_exclusions: Annotated[bool | None, Absent] = None
 
 
 class AvailabilityBody(BaseModel):
@@ -68,6 +138,11 @@ class AvailabilityBody(BaseModel):
     components: list[str] = []
     combine: Combine = "any"
     no_data: NoData = "undetermined"
+    weights: Annotated[dict[str, int] | None, Absent, Field(description="By component, in a pool")] = None
+    minimum_coverage: Annotated[Percent | None, Absent] = None
+    maintenance: Annotated[Planned | None, Absent] = None
+    minimum_outage: Annotated[MinimumOutageBody | None, Absent] = None
+    hours: Annotated[str | None, Absent, Field(description="Id of a calendar")] = None
 
 
 class RequestRatioBody(BaseModel):
@@ -75,21 +150,75 @@ class RequestRatioBody(BaseModel):
     components: list[str] = []
 
 
+class IntervalMeanBody(BaseModel):
+    kind: Literal["interval-mean"]
+    components: list[str] = []
+    every: Length
+    empty: Empty = "good"
+
+
+class TimeSlicesBody(BaseModel):
+    kind: Literal["time-slices"]
+    components: list[str] = []
+    every: Length
+    error_above: Annotated[Percent | None, Absent] = None
+    percentile: Annotated[Percent | None, Absent] = None
+    latency_above_ms: Annotated[str | None, Absent, Field(examples=["800"])] = None
+    minimum_events: int = 1
+    minimum_consecutive: int = 1
+    empty: Empty = "good"
+
+
 class ResponseTimeBody(BaseModel):
     kind: Literal["response-time"]
     components: list[str] = []
     threshold_ms: Annotated[str, Field(examples=["800"])]
     expected_every: Annotated[str | None, Absent, Field(description="A longer silence is a gap in the data", examples=["5m"])] = None
+    percentile: Annotated[Percent | None, Absent] = None
 
 
 class ResolutionTimeBody(BaseModel):
     kind: Literal["resolution-time"]
-    within: Annotated[str, Field(description="Elapsed time around the clock", examples=["90h"])]
+    within: Annotated[str, Field(description="Time on the ticket's clock", examples=["90h"])]
     priorities: list[str] = []
     reopened: Reopened = "first-resolution"
+    stop: Annotated[Stop | None, Absent] = None
+    hours: Annotated[str | None, Absent, Field(description="Id of a calendar; absent: around the clock")] = None
+    pauses: Annotated[list[TicketState] | None, Absent] = None
+    priority_rule: Annotated[PriorityRule | None, Absent] = None
+    priority_order: Annotated[list[str] | None, Absent] = None
 
 
-IndicatorBody = Annotated[AvailabilityBody | RequestRatioBody | ResponseTimeBody | ResolutionTimeBody, Field(discriminator="kind")]
+class CompositeBody(BaseModel):
+    kind: Literal["composite"]
+    of: Annotated[list[str], Field(description="Ids of other objectives")]
+    rule: CompositeRule
+    weights: Annotated[dict[str, int] | None, Absent] = None
+
+
+IndicatorBody = Annotated[
+    AvailabilityBody | RequestRatioBody | IntervalMeanBody | TimeSlicesBody | ResponseTimeBody | ResolutionTimeBody | CompositeBody,
+    Field(discriminator="kind"),
+]
+
+
+class HourlyReliefBody(BaseModel):
+    kind: Literal["hourly"]
+    more_than: Length
+
+
+class ProportionalCreditBody(BaseModel):
+    kind: Literal["proportional"]
+    times: Annotated[str, Field(examples=["1"])]
+
+
+class StepCreditBody(BaseModel):
+    kind: Literal["per-step"]
+    step: Percent
+    percent: Percent
+
+
+ReliefBody = Annotated[HourlyReliefBody | ProportionalCreditBody | StepCreditBody, Field(discriminator="kind")]
 
 
 class CreditTierBody(BaseModel):
@@ -100,12 +229,23 @@ class CreditTierBody(BaseModel):
 class ObjectiveBody(BaseModel):
     id: str
     name: str
-    service: str
+    service: Annotated[str | None, Absent, Field(description="A composite has none")] = None
     indicator: IndicatorBody
     target: Percent
     comparison: Comparison = ">="
     decimals: int = 2
     credits: list[CreditTierBody] = []
+    clause: Annotated[str | None, Absent] = None
+    relief: Annotated[ReliefBody | None, Absent] = None
+
+
+class ClaimBody(BaseModel):
+    days: Annotated[int | None, Absent] = None
+    months: Annotated[int | None, Absent] = None
+    cycles: Annotated[int | None, Absent] = None
+    business_days: Annotated[int | None, Absent] = None
+    calendar: Annotated[str | None, Absent] = None
+    counted_from: ClaimFrom = "period-end"
 
 
 class CreditBody(BaseModel):
@@ -113,6 +253,11 @@ class CreditBody(BaseModel):
     monthly_charge: Annotated[str, Field(examples=["12000.00"])]
     cap_percent: Percent = "100"
     rounding: Rounding = "half-even"
+    combine: Annotated[CombineCredits | None, Absent] = None
+    minimum: Annotated[str | None, Absent, Field(examples=["1.00"])] = None
+    yearly_cap_percent: Annotated[Percent | None, Absent] = None
+    pro_rata: Annotated[bool | None, Absent] = None
+    claim: Annotated[ClaimBody | None, Absent] = None
 
 
 class TermsDocument(BaseModel):
@@ -131,6 +276,11 @@ class TermsDocument(BaseModel):
     credit: Annotated[CreditBody | None, Absent] = None
     close_after_days: int = 3
     warn_at_percent: Percent = "75"
+    calendars: Annotated[list[CalendarBody] | None, Absent] = None
+    exclusion_classes: Annotated[list[ExclusionClassBody] | None, Absent] = None
+    recurring_maintenance: Annotated[list[RecurringMaintenanceBody] | None, Absent] = None
+    hard_close_after_days: Annotated[int | None, Absent] = None
+    disputes: Annotated[str | None, Absent] = None
 
 
 class TermsVersionBody(BaseModel):

@@ -1,6 +1,6 @@
 """Terms documents as YAML or JSON text. Door side; every scalar stays the text that was written: no date, float or octal is guessed.
 
-Refused before anything is read: more than 256 KiB, more than 20 levels, anchors and aliases, tags, keys given twice.
+Refused before anything is read: more than 512 KiB, more than 20 levels, anchors and aliases, tags, keys given twice.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from services.vocabulary.errors import Invalid, Violation
 
 Form = Literal["yaml", "json"]
 
-MOST_BYTES = 256 * 1024
+MOST_BYTES = 512 * 1024
 MOST_LEVELS = 20
 
 _JSON_BEGINS = re.compile(r'\s*\{\s*["}]')

@@ -11,8 +11,9 @@ from upheld.agreements.v1.agreements_pb2_grpc import AgreementsServicer
 from services.agreements import inputs, wire
 from services.agreements.application import Agreements
 from services.agreements.document import form_of, parse_document
-from services.agreements.terms import Terms
+from services.agreements.terms import Terms, digest
 from services.chassis.rpc import context_of, page_size
+from services.vocabulary.errors import Invalid
 from services.vocabulary.period import parse_day
 
 if TYPE_CHECKING:
@@ -132,6 +133,14 @@ class AgreementsRpc(AgreementsServicer):
             context=context_of(context),
         )
         return wire.terms_in_force_message(in_force)
+
+    async def ValidateTerms(self, request: messages.ValidateTermsRequest, context: Call) -> messages.ValidateTermsResponse:
+        try:
+            terms = await _terms(request.document)
+        except Invalid as refusal:
+            found = [messages.Violation(place=each.place, rule=each.rule) for each in refusal.violations]
+            return messages.ValidateTermsResponse(valid=False, violations=found)
+        return messages.ValidateTermsResponse(valid=True, digest=digest(terms), terms=wire.terms_message(terms))
 
 
 async def _terms(document: str) -> Terms:

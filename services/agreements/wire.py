@@ -14,22 +14,37 @@ from services.agreements.application import Snapshot, TermsInForce
 from services.agreements.terms import (
     GRAMMAR,
     Availability,
+    Calendar,
     Change,
+    Claim,
+    Composite,
     Credit,
+    ExclusionClass,
+    Holiday,
+    HourlyRelief,
     Indicator,
+    IntervalMean,
     MaintenanceWindow,
     Node,
     Objective,
     Party,
+    ProportionalCredit,
+    RecurringMaintenance,
+    Relief,
     RequestRatio,
     ResolutionTime,
     ResponseTime,
     Service,
+    StepCredit,
     Terms,
+    TimeSlices,
     duration_text,
+    milliseconds_text,
+    multiple_text,
     parse_terms,
 )
 from services.chassis.events import Recorded
+from services.vocabulary.money import Money
 from services.vocabulary.period import instant_text
 from services.vocabulary.ratio import trimmed_percent
 
@@ -49,6 +64,11 @@ def terms_message(terms: Terms) -> terms_pb2.Terms:
         credit=_credit_message(terms.credit) if terms.credit else None,
         close_after_days=terms.close_after_days,
         warn_at_percent=trimmed_percent(terms.warn_at),
+        calendars=[_calendar_message(calendar) for calendar in terms.calendars],
+        exclusion_classes=[_class_message(each) for each in terms.exclusion_classes],
+        recurring_maintenance=[_recurring_message(window) for window in terms.recurring_maintenance],
+        hard_close_after_days=terms.hard_close_after_days or 0,
+        disputes=terms.disputes,
     )
 
 
@@ -75,14 +95,14 @@ def document_of(message: terms_pb2.Terms) -> dict[str, Node]:
         "objectives": [_objective_document(objective) for objective in message.objectives],
         "close_after_days": message.close_after_days,
         "warn_at_percent": message.warn_at_percent or None,
+        "calendars": [_calendar_document(calendar) for calendar in message.calendars],
+        "exclusion_classes": [_class_document(each) for each in message.exclusion_classes],
+        "recurring_maintenance": [_recurring_document(window) for window in message.recurring_maintenance],
+        "hard_close_after_days": message.hard_close_after_days or None,
+        "disputes": message.disputes or None,
     }
     if message.HasField("credit"):
-        document["credit"] = {
-            "currency": message.credit.currency,
-            "monthly_charge": message.credit.monthly_charge,
-            "cap_percent": message.credit.cap_percent or None,
-            "rounding": message.credit.rounding or None,
-        }
+        document["credit"] = _credit_document(message.credit)
     return document
 
 
@@ -193,6 +213,85 @@ def _service_message(service: Service) -> terms_pb2.Service:
     )
 
 
+def _calendar_message(calendar: Calendar) -> terms_pb2.Calendar:
+    return terms_pb2.Calendar(
+        id=calendar.id,
+        zone=calendar.zone,
+        hours=[terms_pb2.Hours(days=each.days, to=each.closes, **{"from": each.opens}) for each in calendar.hours],
+        region=calendar.region,
+        holidays=[_holiday_message(each) for each in calendar.holidays],
+        also_closed=[_holiday_message(each) for each in calendar.also_closed],
+    )
+
+
+def _holiday_message(holiday: Holiday) -> terms_pb2.Holiday:
+    return terms_pb2.Holiday(day=holiday.day.isoformat(), name=holiday.name)
+
+
+def _calendar_document(calendar: terms_pb2.Calendar) -> Node:
+    """A message has the holidays that were signed: none is filled in, whatever the region."""
+    return {
+        "id": calendar.id,
+        "zone": calendar.zone or None,
+        "hours": [{"days": list(each.days), "from": getattr(each, "from"), "to": each.to} for each in calendar.hours],
+        "region": calendar.region or None,
+        "holidays": [_holiday_document(each) for each in calendar.holidays],
+        "also_closed": [_holiday_document(each) for each in calendar.also_closed],
+    }
+
+
+def _holiday_document(holiday: terms_pb2.Holiday) -> Node:
+    return {"day": holiday.day, "name": holiday.name or None}
+
+
+def _class_message(ground: ExclusionClass) -> terms_pb2.ExclusionClass:
+    return terms_pb2.ExclusionClass(
+        id=ground.id,
+        clause=ground.clause,
+        approval=ground.approval,
+        notice_s=ground.notice_s,
+        monthly_cap_s=ground.monthly_cap_s,
+    )
+
+
+def _class_document(ground: terms_pb2.ExclusionClass) -> Node:
+    return {
+        "id": ground.id,
+        "clause": ground.clause or None,
+        "approval": ground.approval or None,
+        "notice": _length(ground.notice_s),
+        "monthly_cap": _length(ground.monthly_cap_s),
+    }
+
+
+def _recurring_message(window: RecurringMaintenance) -> terms_pb2.RecurringMaintenance:
+    return terms_pb2.RecurringMaintenance(
+        id=window.id,
+        service=window.service,
+        components=window.components,
+        days=window.days,
+        weeks=window.weeks,
+        lasts_s=window.lasts_s,
+        reason=window.reason,
+        exclusion_class=window.exclusion_class,
+        **{"from": window.begins},
+    )
+
+
+def _recurring_document(window: terms_pb2.RecurringMaintenance) -> Node:
+    return {
+        "id": window.id,
+        "service": window.service,
+        "components": list(window.components),
+        "days": list(window.days),
+        "weeks": list(window.weeks),
+        "from": getattr(window, "from"),
+        "lasts": _length(window.lasts_s),
+        "reason": window.reason or None,
+        "class": window.exclusion_class or None,
+    }
+
+
 def _maintenance_message(window: MaintenanceWindow) -> terms_pb2.MaintenanceWindow:
     return terms_pb2.MaintenanceWindow(
         id=window.id,
@@ -201,6 +300,8 @@ def _maintenance_message(window: MaintenanceWindow) -> terms_pb2.MaintenanceWind
         start=instant_text(window.start),
         end=instant_text(window.end),
         reason=window.reason,
+        exclusion_class=window.exclusion_class,
+        announced_at="" if window.announced_at is None else instant_text(window.announced_at),
     )
 
 
@@ -212,16 +313,59 @@ def _maintenance_document(window: terms_pb2.MaintenanceWindow) -> Node:
         "start": window.start,
         "end": window.end,
         "reason": window.reason or None,
+        "class": window.exclusion_class or None,
+        "announced_at": window.announced_at or None,
     }
 
 
 def _credit_message(credit: Credit) -> terms_pb2.Credit:
+    currency = credit.monthly_charge.currency
     return terms_pb2.Credit(
-        currency=credit.monthly_charge.currency,
+        currency=currency,
         monthly_charge=str(credit.monthly_charge),
         cap_percent=trimmed_percent(credit.cap),
         rounding=credit.rounding,
+        combine=credit.combine,
+        minimum=str(Money(credit.minimum, currency)) if credit.minimum else "",
+        yearly_cap_percent="" if credit.yearly_cap is None else trimmed_percent(credit.yearly_cap),
+        full_segments=not credit.pro_rata,
+        claim=_claim_message(credit.claim) if credit.claim else None,
     )
+
+
+def _claim_message(claim: Claim) -> terms_pb2.ClaimRule:
+    return terms_pb2.ClaimRule(
+        days=claim.days,
+        months=claim.months,
+        cycles=claim.cycles,
+        business_days=claim.business_days,
+        calendar=claim.calendar,
+        counted_from=claim.counted_from,
+    )
+
+
+def _credit_document(credit: terms_pb2.Credit) -> Node:
+    claim = credit.claim
+    return {
+        "currency": credit.currency,
+        "monthly_charge": credit.monthly_charge,
+        "cap_percent": credit.cap_percent or None,
+        "rounding": credit.rounding or None,
+        "combine": credit.combine or None,
+        "minimum": credit.minimum or None,
+        "yearly_cap_percent": credit.yearly_cap_percent or None,
+        "pro_rata": "false" if credit.full_segments else None,
+        "claim": {
+            "days": claim.days or None,
+            "months": claim.months or None,
+            "cycles": claim.cycles or None,
+            "business_days": claim.business_days or None,
+            "calendar": claim.calendar or None,
+            "counted_from": claim.counted_from or None,
+        }
+        if credit.HasField("claim")
+        else None,
+    }
 
 
 def _objective_message(objective: Objective) -> terms_pb2.Objective:
@@ -237,75 +381,219 @@ def _objective_message(objective: Objective) -> terms_pb2.Objective:
             terms_pb2.CreditTier(below_percent=trimmed_percent(tier.below), credit_percent=trimmed_percent(tier.percent))
             for tier in objective.credits
         ],
+        clause=objective.clause,
+        credit_formula=_formula_message(objective.relief) if objective.relief else None,
     )
 
 
+def _formula_message(relief: Relief) -> terms_pb2.CreditFormula:
+    match relief:
+        case HourlyRelief():
+            return terms_pb2.CreditFormula(hourly_relief=terms_pb2.HourlyRelief(more_than_s=relief.more_than_s))
+        case ProportionalCredit():
+            return terms_pb2.CreditFormula(proportional=terms_pb2.Proportional(times=multiple_text(relief.times)))
+        case StepCredit():
+            step, percent = trimmed_percent(relief.step), trimmed_percent(relief.percent)
+            return terms_pb2.CreditFormula(per_step=terms_pb2.PerStep(step_percent=step, credit_percent=percent))
+        case _:
+            assert_never(relief)
+
+
 def _objective_document(objective: terms_pb2.Objective) -> Node:
+    indicator = objective.indicator
     return {
         "id": objective.id,
         "name": objective.name,
-        "service": objective.service,
-        "indicator": _indicator_document(objective.indicator),
+        "service": objective.service or (None if indicator.WhichOneof("kind") == "composite" else ""),
+        "indicator": _indicator_document(indicator),
         "comparison": objective.comparison or None,
         "target": objective.target_percent,
         "decimals": objective.decimals,
         "credits": [{"below": tier.below_percent, "percent": tier.credit_percent} for tier in objective.credits],
+        "clause": objective.clause or None,
+        "relief": _formula_document(objective.credit_formula),
     }
+
+
+def _formula_document(formula: terms_pb2.CreditFormula) -> Node:
+    match formula.WhichOneof("kind"):
+        case "hourly_relief":
+            return {"kind": "hourly", "more_than": _length(formula.hourly_relief.more_than_s)}
+        case "proportional":
+            return {"kind": "proportional", "times": formula.proportional.times}
+        case "per_step":
+            return {"kind": "per-step", "step": formula.per_step.step_percent, "percent": formula.per_step.credit_percent}
+        case None:
+            return None
+        case kind:
+            assert_never(kind)
 
 
 def _indicator_message(indicator: Indicator) -> terms_pb2.Indicator:
     match indicator:
         case Availability():
-            availability = terms_pb2.Availability(components=indicator.components, combine=indicator.combine, no_data=indicator.no_data)
-            return terms_pb2.Indicator(availability=availability)
+            return terms_pb2.Indicator(availability=_availability_message(indicator))
         case RequestRatio():
             return terms_pb2.Indicator(request_ratio=terms_pb2.RequestRatio(components=indicator.components))
+        case IntervalMean():
+            interval_mean = terms_pb2.IntervalMean(components=indicator.components, every_s=indicator.every_s, empty=indicator.empty)
+            return terms_pb2.Indicator(interval_mean=interval_mean)
+        case TimeSlices():
+            return terms_pb2.Indicator(time_slices=_time_slices_message(indicator))
         case ResponseTime():
             response_time = terms_pb2.ResponseTime(
                 components=indicator.components,
-                threshold_ms=f"{indicator.threshold_ms.normalize():f}",
+                threshold_ms=milliseconds_text(indicator.threshold_ms),
                 expected_every_s=indicator.expected_every_s,
+                percentile="" if indicator.percentile is None else trimmed_percent(indicator.percentile),
             )
             return terms_pb2.Indicator(response_time=response_time)
         case ResolutionTime():
             resolution_time = terms_pb2.ResolutionTime(
-                within_s=indicator.within_s, priorities=indicator.priorities, reopened=indicator.reopened
+                within_s=indicator.within_s,
+                priorities=indicator.priorities,
+                reopened=indicator.reopened,
+                stop=indicator.stop,
+                hours=indicator.hours,
+                pauses=indicator.pauses,
+                priority_rule=indicator.priority_rule,
+                priority_order=indicator.priority_order,
             )
             return terms_pb2.Indicator(resolution_time=resolution_time)
+        case Composite():
+            return terms_pb2.Indicator(composite=terms_pb2.Composite(of=indicator.of, rule=indicator.rule, weights=indicator.weights))
         case _:
             assert_never(indicator)
+
+
+def _availability_message(indicator: Availability) -> terms_pb2.Availability:
+    outage = indicator.minimum_outage
+    return terms_pb2.Availability(
+        components=indicator.components,
+        combine=indicator.combine,
+        no_data=indicator.no_data,
+        weights=indicator.weights,
+        minimum_coverage_percent=trimmed_percent(indicator.minimum_coverage) if indicator.minimum_coverage else "",
+        maintenance=indicator.maintenance,
+        minimum_outage=terms_pb2.MinimumOutage(
+            at_least_s=outage.at_least_s, whole_minutes=outage.whole_minutes, before_exclusions=outage.before_exclusions
+        )
+        if outage
+        else None,
+        hours=indicator.hours,
+    )
+
+
+def _time_slices_message(indicator: TimeSlices) -> terms_pb2.TimeSlices:
+    return terms_pb2.TimeSlices(
+        components=indicator.components,
+        every_s=indicator.every_s,
+        error_above_percent="" if indicator.error_above is None else trimmed_percent(indicator.error_above),
+        percentile="" if indicator.percentile is None else trimmed_percent(indicator.percentile),
+        latency_above_ms="" if indicator.latency_above_ms is None else milliseconds_text(indicator.latency_above_ms),
+        minimum_events=indicator.minimum_events,
+        minimum_consecutive=indicator.minimum_consecutive,
+        empty=indicator.empty,
+    )
 
 
 def _indicator_document(indicator: terms_pb2.Indicator) -> Node:
     match indicator.WhichOneof("kind"):
         case "availability":
-            availability = indicator.availability
-            return {
-                "kind": "availability",
-                "components": list(availability.components),
-                "combine": availability.combine or None,
-                "no_data": availability.no_data or None,
-            }
+            return _availability_document(indicator.availability)
         case "request_ratio":
             return {"kind": "request-ratio", "components": list(indicator.request_ratio.components)}
+        case "interval_mean":
+            interval_mean = indicator.interval_mean
+            return {
+                "kind": "interval-mean",
+                "components": list(interval_mean.components),
+                "every": _length(interval_mean.every_s),
+                "empty": interval_mean.empty or None,
+            }
+        case "time_slices":
+            return _time_slices_document(indicator.time_slices)
         case "response_time":
             response_time = indicator.response_time
-            every_s = response_time.expected_every_s
             return {
                 "kind": "response-time",
                 "components": list(response_time.components),
                 "threshold_ms": response_time.threshold_ms,
-                "expected_every": duration_text(every_s) if every_s else None,
+                "expected_every": _length(response_time.expected_every_s),
+                "percentile": response_time.percentile or None,
             }
         case "resolution_time":
-            resolution_time = indicator.resolution_time
+            return _resolution_time_document(indicator.resolution_time)
+        case "composite":
+            composite = indicator.composite
             return {
-                "kind": "resolution-time",
-                "within": duration_text(resolution_time.within_s),
-                "priorities": list(resolution_time.priorities),
-                "reopened": resolution_time.reopened or None,
+                "kind": "composite",
+                "of": list(composite.of),
+                "rule": composite.rule,
+                "weights": _weights_document(composite.of, composite.weights),
             }
         case None:
             return None
         case kind:
             assert_never(kind)
+
+
+def _availability_document(availability: terms_pb2.Availability) -> Node:
+    outage = availability.minimum_outage
+    return {
+        "kind": "availability",
+        "components": list(availability.components),
+        "combine": availability.combine or None,
+        "no_data": availability.no_data or None,
+        "weights": _weights_document(availability.components, availability.weights),
+        "minimum_coverage": availability.minimum_coverage_percent or None,
+        "maintenance": availability.maintenance or None,
+        "minimum_outage": {
+            "at_least": _length(outage.at_least_s),
+            "whole_minutes": str(outage.whole_minutes).lower(),
+            "before_exclusions": str(outage.before_exclusions).lower(),
+        }
+        if availability.HasField("minimum_outage")
+        else None,
+        "hours": availability.hours or None,
+    }
+
+
+def _time_slices_document(slices: terms_pb2.TimeSlices) -> Node:
+    return {
+        "kind": "time-slices",
+        "components": list(slices.components),
+        "every": _length(slices.every_s),
+        "error_above": slices.error_above_percent or None,
+        "percentile": slices.percentile or None,
+        "latency_above_ms": slices.latency_above_ms or None,
+        "minimum_events": slices.minimum_events or None,
+        "minimum_consecutive": slices.minimum_consecutive or None,
+        "empty": slices.empty or None,
+    }
+
+
+def _resolution_time_document(resolution_time: terms_pb2.ResolutionTime) -> Node:
+    return {
+        "kind": "resolution-time",
+        "within": duration_text(resolution_time.within_s),
+        "priorities": list(resolution_time.priorities),
+        "reopened": resolution_time.reopened or None,
+        "stop": resolution_time.stop or None,
+        "hours": resolution_time.hours or None,
+        "pauses": list(resolution_time.pauses),
+        "priority_rule": resolution_time.priority_rule or None,
+        "priority_order": list(resolution_time.priority_order),
+    }
+
+
+def _weights_document(names: Sequence[str], weights: Sequence[int]) -> Node:
+    """By name; a weight without a name, or a name without one, stays to be refused."""
+    if not weights:
+        return None
+    named: dict[str, Node] = dict(zip(names, weights, strict=False))
+    return named | {f"weights[{index}]": weight for index, weight in enumerate(weights) if index >= len(names)}
+
+
+def _length(length_s: int) -> str | None:
+    return duration_text(length_s) if length_s else None

@@ -25,7 +25,7 @@ Untyped: TypeAlias = Any
 EXPIRES_AT: ContextVar[float | None] = ContextVar("expires_at", default=None)
 """By the monotonic clock: when the answer we are working on is of no use any more."""
 
-_READS = ("Get", "List", "Diff", "Measure")
+_READS = ("Get", "List", "Diff", "Measure", "Validate", "Explain")
 _ATTEMPTS = 4
 
 

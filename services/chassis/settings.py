@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -146,6 +147,30 @@ def explained(settings: Settings) -> list[Explained]:
         for name, field in Settings.model_fields.items()
         if name != "origins"
     ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stranger:
+    """A variable that looks like a setting and is none; `nearest` is empty where nothing is like it."""
+
+    name: str
+    nearest: str
+
+    def __str__(self) -> str:
+        return f"{self.name} is no setting and changes nothing" + (f"; did you mean {self.nearest}?" if self.nearest else "")
+
+
+def strangers(environment: Iterable[str], *, besides: Sequence[str] = ()) -> list[Stranger]:
+    """The names that begin with UPHELD_ and are neither a setting's nor one of those besides, in order. Letter case does not count."""
+    settings = [_PREFIX + name.upper() for name in Settings.model_fields if name != "origins"]
+    known = [*settings, _FILE_VARIABLE, *besides]
+    found = sorted(name for name in environment if name.upper().startswith(_PREFIX) and name.upper() not in known)
+    return [Stranger(name=name, nearest=_nearest(name.upper(), known)) for name in found]
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    stems = [each.removeprefix(_PREFIX) for each in known]
+    return "".join(_PREFIX + stem for stem in difflib.get_close_matches(name.removeprefix(_PREFIX), stems, n=1))
 
 
 def origin_of(settings: Settings) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import timedelta
@@ -10,8 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
+from rich.measure import Measurement
 
+from services.command.environment import TOKEN, URL, unknown_variables
 from services.vocabulary.errors import Refusal
 from services.vocabulary.identity import OrganisationId, Role
 
@@ -28,17 +31,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
+terms_app = typer.Typer(help="Ready terms to begin with; try a document, read it in plain words, or get its grammar.", no_args_is_help=True)
+app.add_typer(terms_app, name="terms")
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
 T = TypeVar("T")
 READING = (Role.AUDITOR,)
+_WIDEST = 10_000
 
-UrlOption = Annotated[str, typer.Option("--url", envvar="UPHELD_URL", help="The platform's HTTP origin; empty: from the settings.")]
+UrlOption = Annotated[str, typer.Option("--url", envvar=URL, help="The platform's HTTP origin; empty: from the settings.")]
 TokenOption = Annotated[
-    str, typer.Option("--token", envvar="UPHELD_TOKEN", help="A bearer token; empty: one made by the local issuer for --organisation.")
+    str, typer.Option("--token", envvar=TOKEN, help="A bearer token; empty: one made by the local issuer for --organisation.")
 ]
 OrganisationOption = Annotated[str, typer.Option("--organisation", "-o", help="Whom the local issuer's token speaks for.")]
+TermsArgument = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A terms document, YAML or JSON.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="The API's JSON instead of a table.")]
 
 
@@ -113,21 +120,30 @@ def import_file(
 @app.command()
 def assess(
     terms: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A terms document, YAML or JSON.")],
-    observations: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="JSON, NDJSON or CSV (by its ending).")],
+    observations: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="JSON, NDJSON, CSV or Parquet (by its ending).")],
     period: Annotated[str, typer.Option(help='A calendar month such as "2026-03".')],
     mapping: Annotated[list[str] | None, typer.Option("--map", help="For CSV: field=column, see docs/observations.md.")] = None,
     until: Annotated[str, typer.Option(help="Measured until this instant (RFC 3339); empty: now.")] = "",
+    explain: Annotated[bool, typer.Option("--explain", help="Also the sum that each figure is, down to the single outage.")] = False,
+    timeline: Annotated[Path | None, typer.Option(dir_okay=False, help="Also write the month as a picture (SVG) to this file.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Judge a month from files, without a server: the same calculator, the same figures."""
-    from services.command.assess import assess_files
+    from services.command.assess import explained_document, explained_lines, judge_files
     from services.command.show import assessment_table
+    from services.measurement.explanation import timeline as drawn
+    from services.measurement.wire import document_of
 
-    result = _refusing(lambda: assess_files(terms, observations, period=period, mapping=mapping or [], until=until))
+    case = _refusing(lambda: judge_files(terms, observations, period=period, mapping=mapping or [], until=until))
+    document = document_of(case.assessment)
+    if timeline is not None:
+        _write(timeline, drawn(case))
     if as_json:
-        out.print_json(data=result, sort_keys=True)
-    else:
-        out.print(assessment_table(result))
+        out.print_json(data=explained_document(case) if explain else document, sort_keys=True)
+        return
+    _show(assessment_table(document))
+    for line in explained_lines(case) if explain else ():
+        out.print(line, markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -153,7 +169,7 @@ def history(
     if as_json:
         out.print_json(data={"history": entries.body, "state": state.body})
     else:
-        out.print(history_table(entries.body), state_table(state.body))
+        _show(Group(history_table(entries.body), state_table(state.body)))
 
 
 @app.command()
@@ -175,7 +191,7 @@ def report(
     if as_json:
         out.print(answer.text, soft_wrap=True, markup=False)
     else:
-        out.print(report_view(answer.body))
+        _show(report_view(answer.body))
 
 
 @app.command()
@@ -200,13 +216,72 @@ def token(
     out.print(_refusing(made), soft_wrap=True)
 
 
+@terms_app.command("check")
+def check_terms(file: TermsArgument) -> None:
+    """Say whether these terms could be signed: the digest a signature would name, or everything that is wrong, and 2."""
+    from services.command.terms import read_file, summary
+
+    out.print(summary(_refusing(lambda: read_file(file), code=2)), markup=False, soft_wrap=True)
+
+
+@terms_app.command("explain")
+def explain_terms(file: TermsArgument) -> None:
+    """Read the terms back as plain sentences: who promises what to whom, how it is measured, what a breach costs."""
+    from services.command.terms import explanation, read_file
+
+    terms = _refusing(lambda: read_file(file), code=2)
+    out.print(explanation(terms, width=min(out.width, 120)), markup=False, soft_wrap=True)
+
+
+@terms_app.command("schema")
+def terms_schema() -> None:
+    """Print the grammar as JSON Schema, for editors that complete and check while you write."""
+    from services.command.terms import schema_text
+
+    out.print(schema_text(), markup=False, soft_wrap=True)
+
+
+@terms_app.command("templates")
+def list_templates() -> None:
+    """List the ready terms of the library: what each is for."""
+    from services.command.terms import template_list
+
+    out.print(template_list(), markup=False, soft_wrap=True)
+
+
+@terms_app.command("template")
+def print_template(name: Annotated[str, typer.Argument(help="One of `upheld terms templates`.")]) -> None:
+    """Print ready terms with their comments, to begin a document of your own: `upheld terms template saas-suite > terms.yaml`."""
+    from services.command.terms import template_text
+
+    typer.echo(_refusing(lambda: template_text(name), code=2), nl=False)
+
+
 @app.command("settings")
 def show_settings() -> None:
-    """Every setting with its value, where it came from and what it means; secrets are masked."""
+    """Every setting with its value, where it came from and what it means; secrets are masked. Names variables that are no setting."""
     from services.chassis.settings import explained
     from services.command.show import settings_table
 
-    out.print(settings_table(explained(_settings())))
+    _show(settings_table(explained(_settings())))
+    for stranger in unknown_variables(os.environ):
+        out.print(str(stranger), style="yellow", markup=False, soft_wrap=True)
+
+
+def _show(table: RenderableType) -> None:
+    """On a terminal as wide as that is; into a pipe or a file as wide as the table, since a program reads it line by line."""
+    if out.file.isatty():
+        out.print(table)
+        return
+    whole = Measurement.get(out, out.options.update(max_width=_WIDEST), table).maximum
+    Console(highlight=False, width=whole).print(table)
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as fault:
+        _fail(f"{file} cannot be written: {fault.strerror}")
 
 
 def _settings() -> Settings:
@@ -239,16 +314,16 @@ def _ask(ask: Callable[[Client], Awaitable[T]], *, url: str, token: str, organis
         _fail(refusal.message)
 
 
-def _refusing(work: Callable[[], T]) -> T:
+def _refusing(work: Callable[[], T], *, code: int = 1) -> T:
     """Runs local work; a refusal names the field and the rule, one line each."""
     from services.vocabulary.errors import Invalid
 
     try:
         return work()
     except Invalid as refusal:
-        _fail("\n".join(str(violation) for violation in refusal.violations))
+        _fail("\n".join(str(violation) for violation in refusal.violations), code=code)
     except Refusal as refusal:
-        _fail(refusal.message)
+        _fail(refusal.message, code=code)
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:

@@ -153,6 +153,7 @@ def report_view(report: Mapping[str, Json]) -> Group:
 def settings_table(rows: Sequence[Explained]) -> Table:
     """One row a setting."""
     table = _table("Settings", "setting", "value", "from", "meaning")
+    table.columns[0].no_wrap = True
     for row in rows:
         table.add_row(f"UPHELD_{row.name.upper()}", Text(row.value), row.source, row.meaning)
     return table

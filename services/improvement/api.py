@@ -41,7 +41,7 @@ NotYet = Annotated[str | None, BeforeValidator(_none_if_empty)]
 class FindingBody(BaseModel):
     """What cost the budget; `cost` is an integer in the objective's unit."""
 
-    kind: Literal["outage", "component", "hour-of-day", "day", "slow-requests", "tickets"]
+    kind: Literal["outage", "component", "hour-of-day", "day", "slow-requests", "tickets", "member"]
     subject: str
     summary: str
     cost: str

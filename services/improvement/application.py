@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from fractions import Fraction
@@ -19,7 +19,7 @@ from services.chassis.repository import Repository, Versioned
 from services.chassis.telemetry import correlated, current_traceparent, log
 from services.chassis.telemetry import span as traced
 from services.improvement import improvement as rules
-from services.improvement.analysis import BreachedObjective, analysed
+from services.improvement.analysis import Agreed, BreachedObjective, analysed
 from services.improvement.effect import Figure
 from services.improvement.improvement import NAMES, Breach, Fact, Improvement, ImprovementNotFound, Status
 from services.improvement.views import Listed, Views
@@ -41,9 +41,9 @@ class NotMeasured(Conflict):
 
 
 class Measurement(Protocol):
-    """What is asked of measurement. Both raise `Unavailable` while it cannot be reached."""
+    """What is asked of measurement. Both raise `Unavailable` while it cannot be reached, or while it takes terms not told yet."""
 
-    async def breached_objective(self, breach: Breach) -> BreachedObjective: ...
+    async def breached_objective(self, breach: Breach, by_version: Mapping[int, Agreed]) -> BreachedObjective: ...
 
     async def figure(self, breach: Breach, span: Interval) -> Figure: ...
 
@@ -88,7 +88,9 @@ class Improvements:
         found = await self._loaded(improvement_id)
         if found.state.status is not Status.OPENED:
             return found
-        return await self._keep_analysis(improvement_id, await self._measurement.breached_objective(found.state.breach), context)
+        breach = found.state.breach
+        by_version = await self._views.agreed(breach.agreement_id, breach.objective_id)
+        return await self._keep_analysis(improvement_id, await self._measurement.breached_objective(breach, by_version), context)
 
     async def renew_analysis(self, breach_id: str, objective: BreachedObjective, context: Context) -> None:
         """The period was closed or restated: its final data explain the breach better, if there was one and nothing is planned yet."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from upheld.agreements.v1 import events_pb2 as agreements_events_pb2
@@ -50,10 +51,10 @@ def measurement_handlers(improvements: Improvements, views: Views) -> Sequence[H
         await improvements.raise_improvement(wire.breach(message, auditors=auditors), context)
 
     async def on_closed(message: measurement_events_pb2.PeriodClosed, context: Context) -> None:
-        await _renew(improvements, message.assessment, context)
+        await _renew(improvements, views, message.assessment, context)
 
     async def on_restated(message: measurement_events_pb2.PeriodRestated, context: Context) -> None:
-        await _renew(improvements, message.assessment, context)
+        await _renew(improvements, views, message.assessment, context)
 
     return (
         Handler(event="objective-breached", message=measurement_events_pb2.ObjectiveBreached, handle=on_breach),
@@ -62,24 +63,35 @@ def measurement_handlers(improvements: Improvements, views: Views) -> Sequence[H
     )
 
 
-async def _renew(improvements: Improvements, assessment: assessment_pb2.Assessment, context: Context) -> None:
-    """Several streams may change, so the delivery goes with none of them: saying the same again is quiet."""
+async def _renew(improvements: Improvements, views: Views, assessment: assessment_pb2.Assessment, context: Context) -> None:
+    """Several streams may change, so the delivery goes with none of them: saying the same again is quiet.
+
+    What waits for its terms is left to the analyst, who asks for the closed period when they are there.
+    """
     breached = {result.objective_id for result in assessment.objectives if result.verdict == "breached"}
     for objective_id in sorted(breached):
-        await improvements.renew_analysis(
-            breach_id(agreement_id=assessment.agreement_id, objective_id=objective_id, period=assessment.period),
-            wire.breached_objective(assessment, objective_id),
-            replace(context, delivery=None),
-        )
+        by_version = await views.agreed(assessment.agreement_id, objective_id)
+        with suppress(wire.TermsNotTold):
+            await improvements.renew_analysis(
+                breach_id(agreement_id=assessment.agreement_id, objective_id=objective_id, period=assessment.period),
+                wire.breached_objective(assessment, objective_id, by_version),
+                replace(context, delivery=None),
+            )
 
 
 def agreements_handlers(views: Views) -> Sequence[Handler]:
-    """Who may read, besides the parties, follows the newest signed terms."""
+    """Who may read, besides the parties, follows the newest signed terms; what an objective is made of is kept for each version."""
 
     async def on_terms(
         message: agreements_events_pb2.AgreementActivated | agreements_events_pb2.AgreementAmended, context: Context
     ) -> None:
-        await views.keep_auditors(message.agreement_id, message.terms.auditors, delivery=context.delivery)
+        await views.keep_terms(
+            message.agreement_id,
+            message.terms_version,
+            auditors=message.terms.auditors,
+            agreed=wire.agreed(message.terms),
+            delivery=context.delivery,
+        )
 
     return (
         Handler(event="agreement-activated", message=agreements_events_pb2.AgreementActivated, handle=on_terms),

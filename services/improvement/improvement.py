@@ -255,6 +255,12 @@ class SpanBeforeImplementation(Invalid):
     code = "verification-span-before-implementation"
 
 
+class CompositeNotMeasurable(Conflict):
+    """A composite is about the verdicts or the bad time of others, which are promises on a period: it has no figure over a free span."""
+
+    code = "composite-not-measurable-over-a-span"
+
+
 class SpanNotOver(Conflict):
     code = "verification-span-not-over"
 
@@ -362,9 +368,15 @@ def verification_span(
 ) -> Interval:
     """The span after: when none is given, the first whole calendar month on or after the implementation, in the agreement's zone.
 
-    Refuses with `NotImplementedYet`, `AlreadyEffective`, `SpanBeforeImplementation`, `SpanNotOver`, and `Invalid` for half or empty spans.
+    Refuses with `NotImplementedYet`, `AlreadyEffective`, `CompositeNotMeasurable`, `SpanBeforeImplementation`, `SpanNotOver`, and with
+    `Invalid` half or empty spans.
     """
     implemented_on = _implementation_of(improvement)
+    if _analysis_of(improvement).indicator == "composite":
+        raise CompositeNotMeasurable(
+            f"{improvement.breach.objective_id} is a composite and cannot be measured over a span: "
+            "verify the improvements of the objectives it is made of"
+        )
     zone = parse_zone(_analysis_of(improvement).zone)
     span = _span_after(implemented_on, zone, after_start, after_end)
     if span.start < start_of_day(implemented_on, zone):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -15,6 +16,7 @@ from services.chassis.context import Delivery
 from services.chassis.database import Database, accept, upsert
 from services.chassis.events import Recorded, Registry
 from services.chassis.repository import Versioned
+from services.improvement.analysis import Agreed, parse_maintenance
 from services.improvement.improvement import Fact, Improvement, ImprovementOpened, Status, evolve
 from services.vocabulary.errors import invalid
 from services.vocabulary.identity import Caller
@@ -39,6 +41,17 @@ AUDITORS = sa.Table(
     METADATA,
     sa.Column("agreement_id", sa.Text, primary_key=True),
     sa.Column("organisation", sa.Text, primary_key=True),
+)
+
+# What an analysis needs of each signed version: the parts of a composite or a pool, by weight, and what maintenance counts as.
+AGREED = sa.Table(
+    "agreed",
+    METADATA,
+    sa.Column("agreement_id", sa.Text, primary_key=True),
+    sa.Column("terms_version", sa.Integer, primary_key=True),
+    sa.Column("objective_id", sa.Text, primary_key=True),
+    sa.Column("parts", sa.Text, nullable=False),
+    sa.Column("maintenance", sa.Text, nullable=False),
 )
 
 _STATES: Registry[Improvement] = Registry({"improvement.v1": Improvement})
@@ -112,14 +125,41 @@ class Views:
         query = sa.select(AUDITORS.c.organisation).where(AUDITORS.c.agreement_id == agreement_id).order_by(AUDITORS.c.organisation)
         return await self._database.read(lambda connection: tuple(connection.execute(query).scalars()))
 
-    async def keep_auditors(self, agreement_id: str, organisations: Iterable[str], *, delivery: Delivery | None) -> None:
-        """Replaces them; a delivery that was handled before changes nothing."""
-        rows = [{"agreement_id": agreement_id, "organisation": organisation} for organisation in sorted(set(organisations))]
+    async def agreed(self, agreement_id: str, objective_id: str) -> Mapping[int, Agreed]:
+        """By version of the terms; only versions that agreed something special on the objective."""
+        query = sa.select(AGREED.c.terms_version, AGREED.c.parts, AGREED.c.maintenance).where(
+            AGREED.c.agreement_id == agreement_id, AGREED.c.objective_id == objective_id
+        )
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        return {row.terms_version: Agreed(parts=json.loads(row.parts), maintenance=parse_maintenance(row.maintenance)) for row in rows}
+
+    async def keep_terms(
+        self,
+        agreement_id: str,
+        version: int,
+        *,
+        auditors: Iterable[str],
+        agreed: Mapping[str, Agreed],
+        delivery: Delivery | None,
+    ) -> None:
+        """Replaces the auditors, adds what the version agreed; a delivery that was handled before changes nothing."""
+        readers = [{"agreement_id": agreement_id, "organisation": organisation} for organisation in sorted(set(auditors))]
+        rows = [
+            {
+                "agreement_id": agreement_id,
+                "terms_version": version,
+                "objective_id": objective_id,
+                "parts": json.dumps(dict(each.parts)),
+                "maintenance": each.maintenance,
+            }
+            for objective_id, each in sorted(agreed.items())
+        ]
 
         def work(connection: Connection) -> None:
             if delivery is None or accept(connection, delivery):
                 connection.execute(sa.delete(AUDITORS).where(AUDITORS.c.agreement_id == agreement_id))
-                upsert(AUDITORS, connection, rows, key=["agreement_id", "organisation"])
+                upsert(AUDITORS, connection, readers, key=["agreement_id", "organisation"])
+                upsert(AGREED, connection, rows, key=["agreement_id", "terms_version", "objective_id"])
 
         await self._database.write(work)
 

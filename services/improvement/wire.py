@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date, datetime
 from fractions import Fraction
 from typing import Protocol
 
+from upheld.agreements.v1 import terms_pb2
 from upheld.improvement.v1 import events_pb2, improvements_pb2
 from upheld.measurement.v1 import assessment_pb2, measurement_pb2
 from upheld.measurement.v1 import events_pb2 as measurement_events_pb2
 
 from services.improvement.analysis import (
+    NOTHING_SPECIAL,
+    PARTS_OF_AN_INTERVAL,
+    Agreed,
+    BadSlice,
     BreachedObjective,
     Comparison,
     DayCount,
     Finding,
     IndicatorKind,
     LateTicket,
+    Member,
     Outage,
     Recommendation,
+    parse_maintenance,
 )
 from services.improvement.effect import Figure, Promise
 from services.improvement.improvement import Breach, Improvement, JudgedEffect, Plan, figure
-from services.vocabulary.errors import NotFound, invalid
+from services.vocabulary.errors import NotFound, Unavailable, invalid
 from services.vocabulary.period import Instant, Interval, datetime_of, instant_of, instant_text, parse_instant, parse_zone
 from services.vocabulary.ratio import exact, floored_percent, parse_exact, trimmed_percent
 
@@ -32,8 +39,11 @@ SHARE_DECIMALS = 2
 _INDICATORS: dict[str, IndicatorKind] = {
     "availability": "availability",
     "request-ratio": "request-ratio",
+    "interval-mean": "interval-mean",
+    "time-slices": "time-slices",
     "response-time": "response-time",
     "resolution-time": "resolution-time",
+    "composite": "composite",
 }
 _COMPARISONS: dict[str, Comparison] = {">=": ">=", ">": ">"}
 
@@ -42,6 +52,37 @@ class ObjectiveNotAssessed(NotFound):
     """Measurement has no result of the objective for the period."""
 
     code = "objective-not-assessed"
+
+
+class TermsNotTold(Unavailable):
+    """The terms say which objectives or components the breached one is made of, and have not been told yet."""
+
+    code = "terms-not-told-yet"
+
+
+# What agreements say
+
+
+def agreed(terms: terms_pb2.Terms) -> dict[str, Agreed]:
+    """By objective; those of which nothing special was agreed are left out."""
+    found = {objective.id: _agreed(objective.indicator) for objective in terms.objectives}
+    return {objective_id: each for objective_id, each in found.items() if each != NOTHING_SPECIAL}
+
+
+def _agreed(indicator: terms_pb2.Indicator) -> Agreed:
+    match indicator.WhichOneof("kind"):
+        case "composite":
+            return Agreed(parts=_by_weight(indicator.composite.of, indicator.composite.weights))
+        case "availability":
+            time = indicator.availability
+            parts = _by_weight(time.components, time.weights) if time.combine == "pool" else {}
+            return Agreed(parts=parts, maintenance=parse_maintenance(time.maintenance))
+        case _:
+            return NOTHING_SPECIAL
+
+
+def _by_weight(names: Sequence[str], weights: Sequence[int]) -> dict[str, int]:
+    return dict(zip(names, weights or [1] * len(names), strict=True))
 
 
 # What measurement says
@@ -62,12 +103,20 @@ def breach(message: measurement_events_pb2.ObjectiveBreached, *, auditors: Seque
     )
 
 
-def breached_objective(assessment: assessment_pb2.Assessment, objective_id: str) -> BreachedObjective:
-    """Where an amendment split the period, the breached segment with most bad in it. Refuses with `ObjectiveNotAssessed`."""
+def breached_objective(
+    assessment: assessment_pb2.Assessment, objective_id: str, by_version: Mapping[int, Agreed] | None = None
+) -> BreachedObjective:
+    """Where an amendment split the period, the breached segment with most bad in it; `by_version` is what its terms agreed specially.
+
+    Refuses with `ObjectiveNotAssessed`, and with `TermsNotTold` where only the terms can tell what it is made of.
+    """
     segments = [result for result in assessment.objectives if result.objective_id == objective_id]
     if not segments:
         raise ObjectiveNotAssessed(f"{assessment.period} of agreement {assessment.agreement_id} has no result of {objective_id}")
     result = max(segments, key=lambda segment: (segment.verdict == "breached", int(segment.whole) - int(segment.good)))
+    special = (by_version or {}).get(result.terms_version, NOTHING_SPECIAL)
+    if (result.indicator == "composite" or result.scale > 1) and not special.parts:
+        raise TermsNotTold(f"version {result.terms_version} of the terms of agreement {assessment.agreement_id} has not been told yet")
     measured_until = parse_instant(assessment.measured_until or assessment.end, place="measured_until")
     return BreachedObjective(
         indicator=_indicator(result.indicator),
@@ -84,7 +133,36 @@ def breached_objective(assessment: assessment_pb2.Assessment, objective_id: str)
         outages=tuple(_outage(outage) for outage in result.outages),
         days=tuple(_day(day) for day in result.days),
         late_tickets=tuple(_late(ticket, measured_until) for ticket in result.tickets if ticket.verdict == "missed"),
+        slices=tuple(_bad_slice(each, result.unit) for each in result.slices),
+        members=_members(assessment, result, special) if result.indicator == "composite" else (),
+        weights=tuple(sorted(special.parts.items())) if result.scale > 1 else (),
+        maintenance=special.maintenance,
     )
+
+
+def _members(assessment: assessment_pb2.Assessment, composite: assessment_pb2.ObjectiveResult, special: Agreed) -> tuple[Member, ...]:
+    """The results of its parts in the same segment."""
+    return tuple(
+        Member(
+            id=result.objective_id,
+            name=result.name or result.objective_id,
+            weight=special.parts[result.objective_id],
+            verdict=result.verdict,
+            attainment_percent=result.attainment_percent,
+            target_percent=result.target_percent,
+            comparison=_comparison(result.comparison),
+            bad=int(result.whole) - int(result.good),
+        )
+        for result in assessment.objectives
+        if result.objective_id in special.parts and result.terms_version == composite.terms_version
+    )
+
+
+def _bad_slice(told: assessment_pb2.Slice, unit: str) -> BadSlice:
+    """An interval of a mean costs what of it was not good, an empty one only where that counts as bad; a slice itself or nothing."""
+    lost = 1 if unit == "slices" else PARTS_OF_AN_INTERVAL - int(told.share or "0")
+    counts = told.bad or (unit != "slices" and told.cause != "empty")
+    return BadSlice(start=parse_instant(told.start, place="slices"), cost=lost if counts else 0, cause=told.cause)
 
 
 def measured_figure(result: assessment_pb2.ObjectiveResult, span: Interval) -> Figure:
@@ -109,9 +187,9 @@ class MeasurementByGrpc:
     def __init__(self, stub: MeasurementStub) -> None:
         self._stub = stub
 
-    async def breached_objective(self, breach: Breach) -> BreachedObjective:
+    async def breached_objective(self, breach: Breach, by_version: Mapping[int, Agreed]) -> BreachedObjective:
         request = measurement_pb2.GetAssessmentRequest(agreement_id=breach.agreement_id, period=breach.period)
-        return breached_objective(await self._stub.GetAssessment(request), breach.objective_id)
+        return breached_objective(await self._stub.GetAssessment(request), breach.objective_id, by_version)
 
     async def figure(self, breach: Breach, span: Interval) -> Figure:
         """The breach's objective over any span."""
@@ -134,12 +212,15 @@ def _day(day: assessment_pb2.Day) -> DayCount:
 
 
 def _late(ticket: assessment_pb2.TicketResult, measured_until: Instant) -> LateTicket:
+    """By its clock; results of before told no clock, only when it was due and resolved."""
     resolved = parse_instant(ticket.resolved_at, place="resolved_at") if ticket.resolved_at else measured_until
+    elapsed = resolved - parse_instant(ticket.due_at, place="due_at")
     return LateTicket(
         ticket=ticket.ticket,
         priority=ticket.priority,
-        late_by=max(0, resolved - parse_instant(ticket.due_at, place="due_at")),
+        late_by=max(0, ticket.counted_us - ticket.allowed_us if ticket.allowed_us else elapsed),
         still_open=not ticket.resolved_at,
+        clock=ticket.clock,
     )
 
 

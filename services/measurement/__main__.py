@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
-import sqlalchemy as sa
 from upheld.agreements.v1.agreements_pb2_grpc import AgreementsStub
 from upheld.measurement.v1.measurement_pb2_grpc import add_MeasurementServicer_to_server
 
@@ -19,13 +17,17 @@ from services.chassis.relay import Relay
 from services.chassis.repository import Repository
 from services.chassis.rpc import client
 from services.chassis.service import Platform, Service
-from services.measurement import api, bus, rpc, views
+from services.measurement import api, api_inquiry, bus, party_facts, party_facts_store, rpc, views
 from services.measurement.application import Measurement
-from services.measurement.judgement import EVENTS, Event, Judgement, evolve
+from services.measurement.inquiry import Inquiry
+from services.measurement.judgement import Event, Judgement, evolve
+from services.measurement.parties import Parties
+from services.measurement.party_facts import Fact, PartyFacts, Told
 from services.measurement.permissions import PERMISSIONS
 from services.measurement.store import METADATA
+from services.measurement.stored import STORED, Stored
 from services.measurement.timer import Assessor, PeriodTimer
-from services.vocabulary.errors import Unavailable
+from services.vocabulary.period import parse_instant
 
 NAME = "measurement"
 VERSION = "1.0"
@@ -33,25 +35,29 @@ DOCS = """What was observed of a provider's services, and what it came to: attai
 
 Observations are durable before the answer, told once however often they are sent, welcome late and in any order. A closed month is never
 changed, only restated; what was known before stays readable."""
-
-
-PATHS = ("/v1/observations", "/v1/assessments", "/v1/measurements")
+PATHS = ("/v1/observations", "/v1/assessments", "/v1/measurements", "/v1/exclusions", "/v1/disputes", "/v1/previews")
 
 
 async def compose(platform: Platform) -> Service:
     """Opens the stores; nothing runs yet."""
     settings, clock = platform.settings, platform.clock
-    events = await asyncio.to_thread(EventStore[Event].open, NAME, settings, Registry(EVENTS))
+    events = await asyncio.to_thread(EventStore[Stored].open, NAME, settings, Registry(STORED))
     database = await asyncio.to_thread(Database.open, NAME, settings, METADATA)
     desk = rpc.AgreementsDesk(client(platform, "agreements", AgreementsStub, calling=NAME), clock=clock)
-    measurement = Measurement(database=database, judgements=Repository(events, _evolve), desk=desk, clock=clock)
+    judgements = Repository(events, _evolve)
+    measurement = Measurement(database=database, judgements=judgements, desk=desk, clock=clock)
+    parties = Parties(database=database, facts=Repository(events, _evolve_facts), measurement=measurement, clock=clock)
+
+    inquiry = Inquiry(database=database, judgements=judgements, measurement=measurement, reader=desk, clock=clock)
 
     app = create_app(NAME, title="Upheld measurement", version=VERSION, platform=platform, permissions=PERMISSIONS, docs=DOCS)
-    app.include_router(api.router(measurement, clock=clock))
+    app.include_router(api.router(measurement, parties, clock=clock))
+    app.include_router(api_inquiry.router(inquiry))
     seal(app, PERMISSIONS)
 
-    servicer = rpc.MeasurementRpc(measurement, clock=clock)
-    follower = Follower(NAME, events, [Projection(NAME, database, views.apply), Relay(NAME, platform.broker, bus.translate)])
+    servicer = rpc.MeasurementRpc(measurement, parties, inquiry, clock=clock)
+    projections = [Projection(NAME, database, views.apply), Projection("party-facts", database, party_facts_store.apply)]
+    follower = Follower(NAME, events, [*projections, Relay(NAME, platform.broker, bus.translate)])
     heard = bus.AgreementsHeard(measurement, database)
     consumer = Consumer(NAME, "agreements", platform.broker, DatabaseInbox(database), heard.handlers, clock=clock, use_inbox=settings.inbox)
 
@@ -73,24 +79,20 @@ async def compose(platform: Platform) -> Service:
             bus.Ingest(measurement, broker=platform.broker, identity=platform.identity, clock=clock),
         ),
         checks={
-            "events": _check(events.last_position),
-            "views": _check(lambda: database.read(lambda connection: connection.execute(sa.select(1)).scalar_one())),
+            "events": events.check,
+            "views": database.check,
             "agreements": consumer.check,
         },
         close=close,
     )
 
 
-def _evolve(state: Judgement | None, recorded: Recorded[Event]) -> Judgement:
+def _evolve(state: Judgement | None, recorded: Recorded[Stored]) -> Judgement:
+    assert isinstance(recorded.event, Event), "a month's stream tells of the month"
     return evolve(state, recorded.event)
 
 
-def _check(ask: Callable[[], Awaitable[int]]) -> Callable[[], Awaitable[str]]:
-    async def check() -> str:
-        try:
-            await ask()
-        except Unavailable as refusal:
-            return refusal.message
-        return ""
-
-    return check
+def _evolve_facts(state: PartyFacts | None, recorded: Recorded[Stored]) -> PartyFacts:
+    assert isinstance(recorded.event, Fact), "the parties' stream tells what they added"
+    recorded_at = parse_instant(recorded.metadata.recorded_at, place="recorded_at")
+    return party_facts.evolve(state, Told(fact=recorded.event, by=recorded.metadata.actor, recorded_at=recorded_at))

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 Moment = Annotated[str, Field(description="RFC 3339 instant in UTC", examples=["2026-03-01T08:00:00Z"])]
 Percent = Annotated[str, Field(description="Floored decimal percentage; empty: there is none", examples=["99.93"])]
 Ratio = Annotated[str, Field(description="Exact ratio; empty: there is none", examples=["9993/10000"])]
-Count = Annotated[str, Field(description="An integer: microseconds, requests or tickets", examples=["2678400000000"])]
+Count = Annotated[str, Field(description="An integer, counted in the result's unit", examples=["2678400000000"])]
 
 
 class RejectedBody(BaseModel):
@@ -58,6 +58,21 @@ class TicketBody(BaseModel):
     due_at: Moment
     resolved_at: str
     verdict: Literal["met", "missed", "open"]
+    counted_us: int = Field(description="What the clock counted until it stopped, or until the measurement")
+    allowed_us: int
+    clock: str = Field(description="The calendar in whose hours it runs; empty: around the clock")
+
+
+class SliceBody(BaseModel):
+    """An interval or slice [start, end) that is not wholly good; `share` is its good part in 10^-18 of an interval."""
+
+    start: Moment
+    end: Moment
+    good: Count
+    total: Count
+    share: Count
+    bad: bool
+    cause: str
 
 
 class ProgressBody(BaseModel):
@@ -78,12 +93,12 @@ class ObjectiveResultBody(BaseModel):
     objective_id: str
     name: str
     service: str
-    indicator: Literal["availability", "request-ratio", "response-time", "resolution-time"]
+    indicator: Literal["availability", "request-ratio", "interval-mean", "time-slices", "response-time", "resolution-time", "composite"]
     target_percent: Percent
     comparison: Literal[">=", ">"]
     good: Count
     whole: Count
-    unit: Literal["us", "requests", "tickets"]
+    unit: Literal["us", "requests", "tickets", "slices", "objectives", "10^-18 intervals"]
     attainment: Ratio
     attainment_percent: Percent
     verdict: Literal["met", "breached", "undetermined", "not-applicable"]
@@ -104,6 +119,23 @@ class ObjectiveResultBody(BaseModel):
     terms_version: int
     start: Moment
     end: Moment
+    ignored: list[IntervalBody] = Field(description="Outages too short to count")
+    outside: list[IntervalBody] = Field(description="Outside the service hours")
+    slices: list[SliceBody]
+    percentile_ms: str = Field(description="Of a promise about a percentile; empty: there is none", examples=["812.5"])
+    clause: str = Field(description="Where the contract says so")
+    needed: str = Field(description="What would settle an undetermined verdict, in words")
+    scale: int = Field(description="Component weights together where each counts by itself, else 1")
+
+
+class CreditLineBody(BaseModel):
+    """What one objective of one segment cost, a ratio of the charge before combining, cap and pro rata."""
+
+    objective_id: str
+    terms_version: int
+    percent: Ratio
+    rule: str
+    share_of_period: Ratio
 
 
 class CreditBody(BaseModel):
@@ -112,6 +144,24 @@ class CreditBody(BaseModel):
     percent: Percent
     amount: str = Field(description="Decimal amount in the currency", examples=["250.00"])
     capped: bool
+    lines: list[CreditLineBody]
+    paid: bool = Field(description="False where the amount is not above the agreed minimum")
+    calculated: str = Field(description="The amount before the yearly cap and the minimum", examples=["250.00"])
+    claim_until: str = Field(description="The last civil day on which it can be claimed; empty: no limit", examples=["2026-04-30"])
+    yearly_capped: bool
+
+
+class ChangeBody(BaseModel):
+    """What a restatement changed of one objective's segment; differences are new minus previous, in the objective's unit."""
+
+    objective_id: str
+    terms_version: int
+    unit: str
+    good_difference: Count
+    whole_difference: Count
+    bad_difference: Count
+    previous_percent: Percent
+    attainment_percent: Percent
 
 
 class AssessmentBody(BaseModel):
@@ -131,6 +181,92 @@ class AssessmentBody(BaseModel):
     terms_versions: list[int]
     restatement_cause: str
     zone: str
+    credit_difference: str = Field(default="", description="Of a restatement: new minus previous, signed", examples=["1000.00"])
+    changes: list[ChangeBody] = Field(default=[], description="Of a restatement: the figures that differ from the previous ones")
+
+
+class DecisionBody(BaseModel):
+    decision: Literal["approved", "refused", "withdrawn"]
+    organisation: str
+    subject: str
+    reason: str
+    recorded_at: Moment
+
+
+class ExclusionBody(BaseModel):
+    """Time that a party claims to be taken out, and who still has to approve it. No components: all of the service."""
+
+    id: str
+    agreement_id: str
+    exclusion_class: str
+    service: str
+    components: list[str]
+    start: Moment
+    end: Moment
+    reason: str
+    claimed_by: str = Field(description="The party's organisation")
+    subject: str = Field(description="Who claimed it for the organisation")
+    claimed_at: Moment
+    status: Literal["pending", "approved", "refused", "withdrawn"]
+    awaits: list[str] = Field(description="Organisations whose approval is missing")
+    decisions: list[DecisionBody]
+
+
+class ExclusionPage(BaseModel):
+    items: list[ExclusionBody]
+    next: str | None
+
+
+class DisputeBody(BaseModel):
+    """Unbroken time in which exactly one side says down."""
+
+    start: Moment
+    end: Moment
+    duration_us: int
+    said_down_by: Literal["provider", "customer"]
+    status: Literal["open", "settled", "by-rule"]
+    down: bool = Field(description="How it counts now")
+    settled_by: str
+    reason: str
+    settled_at: str
+
+
+class ObjectiveDisputesBody(BaseModel):
+    """Both readings of one objective under one version of the terms."""
+
+    objective_id: str
+    name: str
+    terms_version: int
+    start: Moment
+    end: Moment
+    rule: Literal["provider", "customer", "either-down", "both-down", "auditor"]
+    provider_down_us: int
+    customer_down_us: int
+    customer_reported: bool = Field(description="False: the customer reported none of the components and has no reading")
+    open_us: int
+    settled_us: int
+    disputes: list[DisputeBody]
+
+
+class DisputesBody(BaseModel):
+    """What the two sides' observations of one month do not agree on."""
+
+    agreement_id: str
+    period: str = Field(examples=["2026-03"])
+    objectives: list[ObjectiveDisputesBody]
+    open_us: int
+    settled_us: int
+
+
+class SettlementBody(BaseModel):
+    agreement_id: str
+    objective_id: str
+    start: Moment
+    end: Moment
+    down: bool
+    settled_by: str
+    reason: str
+    settled_at: Moment
 
 
 class AssessmentPage(BaseModel):

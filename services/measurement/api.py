@@ -6,16 +6,30 @@ import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.chassis.clock import Clock
 from services.chassis.http import Acting, MalformedBody, Paging, UnsupportedMediaType, etag, paged
-from services.measurement.answers import AssessmentBody, AssessmentPage, ObjectiveResultBody, ReceiptBody, RejectedBody
+from services.measurement.answers import (
+    AssessmentBody,
+    AssessmentPage,
+    DisputesBody,
+    ExclusionBody,
+    ExclusionPage,
+    ObjectiveResultBody,
+    ReceiptBody,
+    RejectedBody,
+    SettlementBody,
+)
 from services.measurement.application import Measurement
 from services.measurement.batch import Batch
 from services.measurement.intake import Malformed, Media, OnError, read
 from services.measurement.judgement import Document
 from services.measurement.mapping import MAPPING_OPTIONS, mapping_of
 from services.measurement.observation import State, TicketState
+from services.measurement.parties import Parties, parse_number
+from services.measurement.party_facts import LONGEST_TEXT
+from services.measurement.wire import as_written_now
 from services.vocabulary.errors import invalid
 from services.vocabulary.period import Instant, Interval, instant_of, parse_instant, parse_month
 
@@ -83,15 +97,52 @@ _REPORT: dict[str, object] = {
 AgreementId = Annotated[str, Path(description="The agreement's id", json_schema_extra={"format": "uuid"})]
 Period = Annotated[str, Path(description="A calendar month", examples=["2026-03"])]
 KnownAt = Annotated[str | None, Query(description="As it was known at this instant, RFC 3339", examples=["2026-04-03T00:00:00Z"])]
+Words = Annotated[str, Field(max_length=LONGEST_TEXT, description="Why; or in the header X-Reason")]
+When = Annotated[str, Field(examples=["2026-03-01T00:00:00Z"], json_schema_extra={"format": "date-time"})]
+ExclusionId = Annotated[str, Path(description="The exclusion's id", json_schema_extra={"format": "uuid"})]
+Of = Annotated[str, Query(description="The agreement's id", json_schema_extra={"format": "uuid"})]
 Moment = Annotated[str, Query(description="RFC 3339 instant", examples=["2026-03-01T00:00:00Z"])]
 
 
-def router(measurement: Measurement, *, clock: Clock) -> APIRouter:
+class WhyBody(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Words = ""
+
+
+class ClaimBody(BaseModel):
+    """No components: all of the service."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    agreement_id: str = Field(json_schema_extra={"format": "uuid"})
+    exclusion_class: str = Field(max_length=LONGEST_TEXT, description="A ground of the terms", examples=["force-majeure"])
+    service: str = Field(max_length=LONGEST_TEXT)
+    components: list[str] = Field(default=[], max_length=1_000)
+    start: When
+    end: When
+    reason: Words = ""
+
+
+class SettleBody(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    agreement_id: str = Field(json_schema_extra={"format": "uuid"})
+    objective_id: str = Field(max_length=LONGEST_TEXT)
+    start: When
+    end: When
+    down: bool
+    reason: Words = ""
+
+
+def router(measurement: Measurement, parties: Parties, *, clock: Clock) -> APIRouter:
     """The routes; each one's name is its use case's, by which permissions are granted."""
     routes = APIRouter(prefix="/v1")
     _add_observations(routes, measurement, clock)
     _add_assessments(routes, measurement)
     _add_measurements(routes, measurement)
+    _add_exclusions(routes, parties)
+    _add_disputes(routes, parties)
     return routes
 
 
@@ -132,7 +183,7 @@ def _add_assessments(routes: APIRouter, measurement: Measurement) -> None:
         """The agreement's months in the order of time, as they were last assessed. A change may show up here a moment late."""
         after = str(parse_month(paging.cursor, place="cursor")) if paging.cursor else ""
         found = await measurement.assessments(agreement_id, after=after, limit=paging.limit + 1, caller=context.caller)
-        page = found[: paging.limit]
+        page = [as_written_now(document) for document in found[: paging.limit]]
         return paged(request, response, page, str(page[-1]["period"]) if len(found) > paging.limit else None)
 
     @routes.get("/assessments/{agreement_id}/{period}", operation_id="get_assessment", tags=["assessments"])
@@ -162,8 +213,82 @@ def _add_measurements(routes: APIRouter, measurement: Measurement) -> None:
         return ObjectiveResultBody.model_validate(document)
 
 
+def _add_exclusions(routes: APIRouter, parties: Parties) -> None:
+    @routes.post("/exclusions", status_code=201, operation_id="claim_exclusion", tags=["exclusions"])
+    async def claim_exclusion(claim: ClaimBody, context: Acting) -> ExclusionBody:
+        """Claim that time is to be taken out, on a ground of the terms. Either party does; the ground says who has to approve."""
+        claimed = await parties.claim_exclusion(
+            claim.agreement_id,
+            exclusion_class=claim.exclusion_class,
+            service=claim.service,
+            components=claim.components,
+            interval=Interval(parse_instant(claim.start, place="start"), parse_instant(claim.end, place="end")),
+            reason=claim.reason,
+            context=context,
+        )
+        return ExclusionBody.model_validate(claimed)
+
+    @routes.get("/exclusions", response_model=ExclusionPage, operation_id="list_exclusions", tags=["exclusions"])
+    async def list_exclusions(
+        request: Request, response: Response, *, context: Acting, paging: Paging, agreement_id: Of, known_at: KnownAt = None
+    ) -> dict[str, object]:
+        """The agreement's exclusions in the order in which they were claimed, as they were known at an instant."""
+        found = await parties.exclusions(
+            agreement_id,
+            after=parse_number(paging.cursor, place="cursor"),
+            limit=paging.limit + 1,
+            known_at=parse_instant(known_at, place="known_at") if known_at else None,
+            caller=context.caller,
+        )
+        page = found[: paging.limit]
+        return paged(request, response, [body for _, body in page], str(page[-1][0]) if len(found) > paging.limit else None)
+
+    @routes.post("/exclusions/{exclusion_id}/approval", operation_id="approve_exclusion", tags=["exclusions"])
+    async def approve_exclusion(exclusion_id: ExclusionId, context: Acting, why: WhyBody | None = None) -> ExclusionBody:
+        """Approve it, as a party whose approval is missing."""
+        reason = "" if why is None else why.reason
+        return ExclusionBody.model_validate(await parties.approve_exclusion(exclusion_id, reason=reason, context=context))
+
+    @routes.post("/exclusions/{exclusion_id}/refusal", operation_id="refuse_exclusion", tags=["exclusions"])
+    async def refuse_exclusion(exclusion_id: ExclusionId, why: WhyBody, context: Acting) -> ExclusionBody:
+        """Refuse it, as a party whose approval is missing."""
+        return ExclusionBody.model_validate(await parties.refuse_exclusion(exclusion_id, reason=why.reason, context=context))
+
+    @routes.post("/exclusions/{exclusion_id}/withdrawal", operation_id="withdraw_exclusion", tags=["exclusions"])
+    async def withdraw_exclusion(exclusion_id: ExclusionId, why: WhyBody, context: Acting) -> ExclusionBody:
+        """Withdraw one's own claim, until the other side has decided."""
+        return ExclusionBody.model_validate(await parties.withdraw_exclusion(exclusion_id, reason=why.reason, context=context))
+
+
+def _add_disputes(routes: APIRouter, parties: Parties) -> None:
+    @routes.get("/disputes", operation_id="list_disputes", tags=["disputes"])
+    async def list_disputes(
+        context: Acting,
+        agreement_id: Of,
+        period: Annotated[str, Query(description="A calendar month", examples=["2026-03"])],
+        known_at: KnownAt = None,
+    ) -> DisputesBody:
+        """Where provider and customer measured the same month and exactly one of them says down, by objective."""
+        known = parse_instant(known_at, place="known_at") if known_at else None
+        month = parse_month(period, place="period")
+        return DisputesBody.model_validate(await parties.disputes(agreement_id, month, known_at=known, caller=context.caller))
+
+    @routes.post("/disputes/settlements", status_code=201, operation_id="settle_dispute", tags=["disputes"])
+    async def settle_dispute(settlement: SettleBody, context: Acting) -> SettlementBody:
+        """Settle whether an objective was down, as an auditor whom the terms name."""
+        settled = await parties.settle_dispute(
+            settlement.agreement_id,
+            objective_id=settlement.objective_id,
+            interval=Interval(parse_instant(settlement.start, place="start"), parse_instant(settlement.end, place="end")),
+            down=settlement.down,
+            reason=settlement.reason,
+            context=context,
+        )
+        return SettlementBody.model_validate(settled)
+
+
 def _answered(response: Response, document: Document) -> AssessmentBody:
-    body = AssessmentBody.model_validate(document)
+    body = AssessmentBody.model_validate(as_written_now(document))
     etag(response, body.revision)
     return body
 

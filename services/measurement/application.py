@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Protocol
@@ -14,11 +14,14 @@ from sqlalchemy.engine import Connection
 from services.chassis.clock import Clock
 from services.chassis.context import Context
 from services.chassis.database import Database
+from services.chassis.identity import caller_of_service
 from services.chassis.repository import Repository, Versioned
 from services.chassis.telemetry import log
-from services.measurement import marks, store, terms_copy, views
-from services.measurement.assessment import Assessment, NotInForce, assess, measure_span
-from services.measurement.batch import Batch, evidence_of
+from services.measurement import marks, outlook, store, terms_copy, views
+from services.measurement.assessment import CALCULATOR_VERSION, CALCULATORS, Calculator, NotInForce, assess, measure_promised
+from services.measurement.batch import Batch
+from services.measurement.both_sides import both_sides, with_exclusions
+from services.measurement.case import Case
 from services.measurement.judgement import (
     Document,
     Event,
@@ -32,17 +35,20 @@ from services.measurement.judgement import (
     tell,
 )
 from services.measurement.marks import Cause, Mark
-from services.measurement.objective import Objective, Terms, TermsInForce
-from services.measurement.observation import NOTHING_KNOWN
+from services.measurement.objective import Composite, Objective, Terms, TermsInForce
+from services.measurement.party_facts import PartyFacts
 from services.measurement.store import Receipt
+from services.measurement.stored import Stored
 from services.measurement.terms_copy import Agreement
 from services.measurement.wire import document_of, result_of
 from services.vocabulary.errors import Conflict, NotAllowed, NotFound, Refusal, invalid
-from services.vocabulary.identity import Caller, OrganisationId, Role
+from services.vocabulary.identity import Caller
 from services.vocabulary.period import (
     HOUR,
+    MINUTE,
     Instant,
     Interval,
+    Microseconds,
     Month,
     datetime_of,
     day_of,
@@ -53,10 +59,9 @@ from services.vocabulary.period import (
     start_of_day,
 )
 
-OURSELVES = Caller(subject="service:measurement", organisation=OrganisationId("upheld"), roles=frozenset({Role.SERVICE}))
-
 _DAY = 24 * HOUR
 _MARGIN = 2 * _DAY
+_PULSE = Microseconds(MINUTE)
 _LONGEST_SPAN = 5 * 366 * _DAY
 
 _log = log("measurement")
@@ -92,7 +97,8 @@ class TermsDesk(Protocol):
 class _Deed:
     """Why something is assessed: the reasons in words, and the cause it goes back to where no report is behind it.
 
-    A change of terms goes back to itself, unless a report waits that nobody has assessed; everything else to the last report.
+    What is not a report of the provider goes back to itself, unless such a report waits that nobody has assessed; everything else to
+    the last report.
     """
 
     reasons: Sequence[Reason]
@@ -103,20 +109,31 @@ class _Deed:
 
 @dataclass(frozen=True, kw_only=True)
 class _Found:
-    """What was found, and the cause it goes back to, read together."""
+    """What was found, and the cause it goes back to, read together; and when time alone can change it."""
 
     finding: Finding
     cause: Cause
+    changes_at: Instant | None = None
 
 
 class Measurement:
     """`marked` is set whenever there may be something to assess."""
 
-    def __init__(self, *, database: Database, judgements: Repository[Judgement, Event], desk: TermsDesk, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        judgements: Repository[Judgement, Stored],
+        desk: TermsDesk,
+        clock: Clock,
+        calculators: Mapping[str, Calculator] = CALCULATORS,
+    ) -> None:
         self._database = database
         self._judgements = judgements
         self._desk = desk
         self._clock = clock
+        self._calculators = calculators
+        self._changes_at: dict[tuple[str, str], Instant] = {}
         self.marked = asyncio.Event()
         self.marked.set()
 
@@ -126,12 +143,21 @@ class Measurement:
         """Durable when it returns, and marked for assessment. Refuses with `BatchNameReused`."""
         if not len(batch):
             return Receipt(batch=batch.name, accepted=0, repeated=0)
-        cause = _cause(f"late observations from {batch.source}", context)
+        recorded_at = instant_of(context.recorded_at)
         tenant = context.caller.organisation
 
         def work(connection: Connection) -> Receipt:
-            receipt = store.record(connection, batch, tenant=tenant, recorded_at=cause.reason.recorded_at)
+            receipt = store.record(
+                connection,
+                batch,
+                tenant=tenant,
+                recorded_at=recorded_at,
+                reported_by=context.caller.subject,
+                reason=context.reason,
+            )
             if receipt.accepted:
+                words = _correction(context) if receipt.corrects else f"late observations from {batch.source}"
+                cause = _cause(words, context)
                 for service, touched in marks.touched(batch):
                     marks.set_mark(connection, scope="service", tenant=tenant, subject=service, span=touched, cause=cause)
             return receipt
@@ -149,8 +175,8 @@ class Measurement:
         """Within the caller's transaction: the agreement ends after this day."""
         terms_copy.keep_ending(connection, agreement_id, last_day=last_day, recorded_at=recorded_at)
         agreement = terms_copy.agreement(connection, agreement_id)
-        if agreement is not None:
-            self._mark_agreement(connection, agreement, since=last_day, words="the agreement's end", context=context)
+        assert agreement is not None, "an agreement ends after its activation"
+        self._mark_agreement(connection, agreement, since=last_day, words="the agreement's end", context=context)
 
     def _mark_agreement(self, connection: Connection, agreement: Agreement, *, since: date, words: str, context: Context) -> None:
         day_before = since - timedelta(days=1)
@@ -179,17 +205,25 @@ class Measurement:
     async def _assess_mark(self, mark: Mark) -> None:
         deed = _Deed(reasons=mark.reasons, cause=mark.cause, tool="assessor", is_about_terms=mark.scope == "agreement")
         for agreement in await self._database.read(lambda connection: _affected(connection, mark)):
+            own = replace(deed, is_about_terms=deed.is_about_terms or mark.tenant != agreement.provider)
             for month in self._months(agreement, mark.span):
-                await self._tell(agreement, month, deed)
+                await self._tell(agreement, month, own)
         await self._database.write(lambda connection: marks.clear_mark(connection, mark))
 
-    async def refresh(self) -> None:
-        """Assesses every open month: an outage that goes on spends a budget without anybody reporting anything."""
+    async def refresh(self, *, everything: bool) -> None:
+        """Assesses every open month, or only those that time alone can have changed since: an outage that goes on spends a budget without
+        anybody reporting anything, and a ticket falls due."""
+        now = self._now()
+        if not everything and all(at > now for at in self._changes_at.values()):
+            return
         deed = self._deed_of_time()
         closed, agreements = await self._database.read(lambda each: (views.closed_months(each), terms_copy.agreements(each)))
         for agreement in agreements:
             for month in self._months(agreement, marks.ALWAYS):
-                if (agreement.id, str(month)) not in closed:
+                key = (agreement.id, str(month))
+                if key in closed:
+                    self._changes_at.pop(key, None)
+                elif everything or self._changes_at.get(key, marks.ALWAYS.end) <= now:
                     await self._tell(agreement, month, deed)
 
     async def _tell(self, agreement: Agreement, month: Month, deed: _Deed) -> None:
@@ -199,6 +233,7 @@ class Measurement:
             return
         except Conflict as refusal:
             _log.warning("a month cannot be assessed", agreement=agreement.id, period=str(month), reason=refusal.message)
+            self._note_change(agreement, month, None)
             return
         finding = found.finding
         told = await self._judgements.execute(
@@ -208,15 +243,24 @@ class Measurement:
         )
         if not _closed(told.state):
             await self._database.write(lambda connection: views.put_running(connection, finding.document))
+            self._note_change(agreement, month, found.changes_at)
+
+    def _note_change(self, agreement: Agreement, month: Month, changes_at: Instant | None) -> None:
+        key = (agreement.id, str(month))
+        if changes_at is None:
+            self._changes_at.pop(key, None)
+        else:
+            self._changes_at[key] = changes_at
 
     # Closing
 
     async def close_period(self, agreement_id: str, month: Month, *, context: Context) -> Document:
         """The closed assessment, by the terms that agreements has now.
 
-        Refuses with `AgreementNotFound`, `NotTheProvider`, `PeriodNotOver`, `PeriodAlreadyClosed` and `Unavailable`.
+        Refuses with `AgreementNotFound`, `NotTheProvider`, `NotInForce`, `MixedCurrencies`, `PeriodNotOver`, `PeriodAlreadyClosed` and
+        `Unavailable`.
         """
-        agreement = await self._visible(agreement_id, context.caller)
+        agreement = await self.visible(agreement_id, context.caller)
         if not context.caller.is_service and context.caller.organisation != agreement.provider:
             raise NotTheProvider("only the provider's service manager closes a period")
         agreement = await self._fetched(agreement.id)
@@ -238,10 +282,18 @@ class Measurement:
     async def _close_months(self, agreement_id: str, due: Sequence[Month]) -> int:
         try:
             agreement = await self._fetched(agreement_id)
-            return sum([await self._close_month(agreement, month) for month in due])
         except Refusal as refusal:
-            _log.warning("a period is not closed yet", agreement=agreement_id, reason=refusal.message)
+            _log.warning("no period is closed yet", agreement=agreement_id, reason=refusal.message)
             return 0
+        return sum([await self._close_if_possible(agreement, month) for month in due])
+
+    async def _close_if_possible(self, agreement: Agreement, month: Month) -> bool:
+        """A month that cannot be closed does not hold up those after it."""
+        try:
+            return await self._close_month(agreement, month)
+        except Refusal as refusal:
+            _log.warning("a period is not closed yet", agreement=agreement.id, period=str(month), reason=refusal.message)
+            return False
 
     async def _close_month(self, agreement: Agreement, month: Month) -> bool:
         """False: somebody closed it meanwhile."""
@@ -275,7 +327,7 @@ class Measurement:
         for month in self._months(agreement, marks.ALWAYS):
             last = _last_in(terms, month)
             if last is not None:
-                ended = max(_end_of(last, month), agreement.activated_at)
+                ended = _ended(agreement, last, month)
                 if now >= ended + last.terms.close_after_days * _DAY:
                     yield month
 
@@ -283,7 +335,7 @@ class Measurement:
 
     async def assessment(self, agreement_id: str, month: Month, *, known_at: Instant | None = None, caller: Caller) -> Document:
         """What was stated of a closed month, the running assessment of an open one; either as it was known at an instant."""
-        newest = await self._visible(agreement_id, caller)
+        newest = await self.visible(agreement_id, caller)
         agreement = newest.known_at(known_at)
         if agreement is None:
             raise NotInForce("no terms were known to be in force then")
@@ -291,42 +343,39 @@ class Measurement:
         if told is not None and told.state.closed:
             return told.state.stated[-1]
         until = self._now() if known_at is None else min(known_at, self._now())
-        running = await self._database.read(lambda connection: _assessed(connection, agreement, month, until=until, known_at=known_at))
-        return {**document_of(running), "recorded_at": instant_text(until)}
+        running = await self._database.read(
+            lambda each: case_of(each, agreement, month, until=until, known_at=known_at, calculators=self._calculators)
+        )
+        return {**document_of(running.assessment), "recorded_at": instant_text(until)}
 
     async def assessments(self, agreement_id: str, *, after: str, limit: int, caller: Caller) -> Sequence[Document]:
         """The months that were assessed, in the order of time, behind the period `after`."""
-        agreement = await self._visible(agreement_id, caller)
+        agreement = await self.visible(agreement_id, caller)
         return await self._database.read(lambda connection: views.months(connection, agreement.id, after=after, limit=limit))
 
     async def measure(self, agreement_id: str, objective_id: str, asked: Interval, *, caller: Caller) -> ResultDocument:
         """One objective over a span, by the newest terms that apply in it. Refuses with `ObjectiveNotFound` and `Invalid`."""
         if not 0 < asked.length <= _LONGEST_SPAN:
             raise invalid("end", "must be later than start, by at most five years")
-        agreement = await self._visible(agreement_id, caller)
-        terms, objective = _objective(agreement, objective_id, asked)
+        agreement = await self.visible(agreement_id, caller)
+        promised, objective = _objective(agreement, objective_id, asked)
+        services = None if isinstance(objective.indicator, Composite) else frozenset({objective.service})
 
         def work(connection: Connection) -> ResultDocument:
-            reach = Interval(Instant(asked.start - _MARGIN), Instant(asked.end + _MARGIN))
-            observed = store.observations(connection, tenant=agreement.provider, services={objective.service}, span=reach)
-            evidence = evidence_of(observed)
-            result = measure_span(
-                objective,
-                evidence.get(objective.service, NOTHING_KNOWN),
-                asked,
-                zone=terms.zone,
-                maintenance=terms.maintenance,
-                measured_until=self._now(),
-                terms_version=terms.version,
+            sides = both_sides(connection, agreement, reach=_around(asked), services=services)
+            until = self._now()
+            history = sides.terms
+            terms = next(version.terms for version in history if version.terms.version == promised.version)
+            return result_of(
+                measure_promised(terms, objective_id, sides.evidence(measured_until=until), asked, measured_until=until, history=history)
             )
-            return result_of(result)
 
         return await self._database.read(work)
 
     # What all of them need
 
-    async def _visible(self, agreement_id: str, caller: Caller) -> Agreement:
-        """Asks agreements where no copy has arrived yet."""
+    async def visible(self, agreement_id: str, caller: Caller) -> Agreement:
+        """Asks agreements where no copy has arrived yet; refuses with `AgreementNotFound` what the caller may not know of."""
         agreement_id = _normal(agreement_id)
         agreement = await self._database.read(lambda connection: terms_copy.agreement(connection, agreement_id))
         if agreement is None:
@@ -347,14 +396,17 @@ class Measurement:
     async def _find(self, agreement: Agreement, month: Month, deed: _Deed) -> _Found:
         now = self._now()
 
-        def work(connection: Connection) -> tuple[Assessment, Cause | None, Cause | None]:
+        calculator = await self._calculator_of(agreement, month)
+
+        def work(connection: Connection) -> tuple[Case, Cause | None, Cause | None]:
             return (
-                _assessed(connection, agreement, month, until=now),
+                case_of(connection, agreement, month, until=now, calculator=calculator, calculators=self._calculators),
                 marks.latest_cause(connection, tenant=agreement.provider, services=agreement.services),
                 marks.latest_cause(connection, tenant=agreement.provider, services=agreement.services, pending=True),
             )
 
-        assessment, latest, pending = await self._database.read(work)
+        case, latest, pending = await self._database.read(work)
+        assessment = case.assessment
         finding = Finding(
             assessment=assessment,
             document={**document_of(assessment), "recorded_at": instant_text(now)},
@@ -362,8 +414,15 @@ class Measurement:
             parties=Parties(provider=agreement.provider, customer=agreement.customer),
             recorded_at=instant_text(now),
             trace_id=_trace_id((latest or deed.cause).traceparent),
+            alerts=outlook.alerts(case),
         )
-        return _Found(finding=finding, cause=(pending if deed.is_about_terms else latest) or deed.cause)
+        cause = (pending if deed.is_about_terms else latest) or deed.cause
+        return _Found(finding=finding, cause=cause, changes_at=outlook.next_change(case, pulse=_PULSE))
+
+    async def _calculator_of(self, agreement: Agreement, month: Month) -> str:
+        """What a month was closed with is what it is judged by for ever."""
+        told = await self._judgements.load(stream_of(agreement.id, str(month)))
+        return str(told.state.stated[-1]["calculator_version"]) if told is not None and told.state.closed else CALCULATOR_VERSION
 
     def _now(self) -> Instant:
         return instant_of(self._clock.now())
@@ -392,12 +451,51 @@ def _affected(connection: Connection, mark: Mark) -> Sequence[Agreement]:
     return [each for each in terms_copy.agreements_of(connection, mark.tenant) if mark.subject in each.services]
 
 
-def _assessed(connection: Connection, agreement: Agreement, month: Month, *, until: Instant, known_at: Instant | None = None) -> Assessment:
-    terms = agreement.terms_in_force()
-    bounds = month.bounds(terms[-1].terms.zone)
-    reach = Interval(Instant(bounds.start - _MARGIN), Instant(bounds.end + _MARGIN))
-    observed = store.observations(connection, tenant=agreement.provider, services=agreement.services, span=reach, known_at=known_at)
-    return assess(agreement_id=agreement.id, terms=terms, evidence=evidence_of(observed), month=month, measured_until=until)
+def case_of(
+    connection: Connection,
+    agreement: Agreement,
+    month: Month,
+    *,
+    until: Instant,
+    known_at: Instant | None = None,
+    calculator: str = CALCULATOR_VERSION,
+    calculators: Mapping[str, Calculator] = CALCULATORS,
+    added: PartyFacts | None = None,
+) -> Case:
+    """The month judged by what was known; `added` instead of what the parties added. Refuses as `assess` does."""
+    bounds = month.bounds(agreement.terms_in_force()[-1].terms.zone)
+    sides = both_sides(connection, agreement, reach=_around(bounds), known_at=known_at, observed_by=_hard_close(agreement, month))
+    if added is not None:
+        sides = replace(sides, terms=with_exclusions(agreement, added))
+    evidence = sides.evidence(measured_until=until)
+    assessment = assess(
+        agreement_id=agreement.id,
+        terms=sides.terms,
+        evidence=evidence,
+        month=month,
+        measured_until=until,
+        calculator=calculator,
+        calculators=calculators,
+        booked=views.booked(connection, agreement.id, before=str(month), known_at=known_at),
+    )
+    return Case(assessment=assessment, terms=sides.terms, evidence=evidence, until=until)
+
+
+def _hard_close(agreement: Agreement, month: Month) -> Instant | None:
+    """After it, late observations change the month no more; None where the terms know none."""
+    last = _last_in(agreement.terms_in_force(), month)
+    if last is None or last.terms.hard_close_after_days is None:
+        return None
+    return Instant(_ended(agreement, last, month) + last.terms.hard_close_after_days * _DAY)
+
+
+def _ended(agreement: Agreement, last: TermsInForce, month: Month) -> Instant:
+    """When the days until a close begin to count: not before the agreement was signed."""
+    return max(_end_of(last, month), agreement.activated_at)
+
+
+def _around(span: Interval) -> Interval:
+    return Interval(Instant(span.start - _MARGIN), Instant(span.end + _MARGIN))
 
 
 def _objective(agreement: Agreement, objective_id: str, asked: Interval) -> tuple[Terms, Objective]:
@@ -429,7 +527,7 @@ def _end_of(version: TermsInForce, month: Month) -> Instant:
 def _context(found: _Found, deed: _Deed) -> Context:
     """Recorded when it was found: what is known then is what it says."""
     return Context(
-        caller=OURSELVES,
+        caller=caller_of_service("measurement"),
         recorded_at=_moment(found.finding),
         reason=", ".join(reason.words for reason in deed.reasons),
         tool=deed.tool,
@@ -454,6 +552,12 @@ def _cause(words: str, context: Context) -> Cause:
         causation_id=context.causation_id,
         traceparent=context.traceparent,
     )
+
+
+def _correction(context: Context) -> str:
+    """Who corrects what was reported, and why."""
+    reason = " ".join(context.reason.split())
+    return f"correction by {context.caller.subject}" + (f": {reason}" if reason else "")
 
 
 def _trace_id(traceparent: str) -> str:

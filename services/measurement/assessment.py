@@ -6,41 +6,79 @@ Pure: reads no clock, opens no store. The only place where figures become verdic
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from enum import StrEnum
 from fractions import Fraction
 from itertools import zip_longest
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from services.measurement.credit import Credit, SegmentCredit, credit_for, tier_reached
+from services.measurement.claim import claim_deadline, last_day_of
+from services.measurement.composite import Leg, count_verdicts, eligible_in, measure_journey
+from services.measurement.credit import (
+    BookedCredit,
+    Credit,
+    CreditLine,
+    SegmentCredit,
+    credit_for,
+    earned,
+    months_of_year,
+    year_of_month,
+)
 from services.measurement.error_budget import Progress, progress_of
-from services.measurement.figure import DayResult, ExclusionSpan, Figure, OutageSpan, TicketResult, TicketVerdict, Unit
-from services.measurement.indicator import measure
-from services.measurement.objective import Maintenance, Objective, ResolutionTime, Terms, TermsInForce
+from services.measurement.exclusion import granted_in
+from services.measurement.figure import (
+    DayResult,
+    ExclusionSpan,
+    Figure,
+    OutageSpan,
+    SliceResult,
+    TicketResult,
+    TicketVerdict,
+    Unit,
+)
+from services.measurement.indicator import measure, seen_of
+from services.measurement.objective import (
+    Availability,
+    Composite,
+    HourlyRelief,
+    Maintenance,
+    Objective,
+    ResolutionTime,
+    Terms,
+    TermsInForce,
+)
 from services.measurement.observation import NOTHING_KNOWN, Evidence
-from services.measurement.resolution import WithinFor
+from services.measurement.resolution import ClockFor
+from services.measurement.verdict import Verdict, needed_for, proven, verdict_of
 from services.vocabulary.errors import NotFound
-from services.vocabulary.period import Instant, Interval, Microseconds, Month, start_of_day
+from services.vocabulary.period import Instant, Interval, Month, day_of, start_of_day
 
 __all__ = [
+    "CALCULATORS",
     "CALCULATOR_VERSION",
     "Assessment",
+    "BookedCredit",
     "Credit",
+    "CreditLine",
     "DayResult",
     "ExclusionSpan",
     "NotInForce",
     "ObjectiveResult",
     "OutageSpan",
     "Progress",
+    "SliceResult",
     "TicketResult",
     "TicketVerdict",
+    "UnknownCalculator",
+    "UnknownObjective",
     "Verdict",
     "assess",
+    "measure_promised",
     "measure_span",
 ]
 
-CALCULATOR_VERSION = "1"
+CALCULATOR_VERSION = "2"
 """Grows with every change that could make a figure differ; stored with every closed period."""
 
 
@@ -50,23 +88,27 @@ class NotInForce(NotFound):
     code = "no-terms-in-force"
 
 
-class Verdict(StrEnum):
-    """`undetermined`: the period runs, or too much of it is unknown. `not-applicable`: it is over and nothing was eligible."""
+class UnknownCalculator(NotFound):
+    """There is no calculator of this version."""
 
-    MET = "met"
-    BREACHED = "breached"
-    UNDETERMINED = "undetermined"
-    NOT_APPLICABLE = "not-applicable"
+    code = "unknown-calculator"
+
+
+class UnknownObjective(NotFound):
+    """The terms have no such objective."""
+
+    code = "unknown-objective"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectiveResult:
     """One objective over one interval under one version of the terms.
 
-    `good` and `whole` count microseconds, requests or tickets (`unit`) up to the measurement; `attainment` is None when nothing was
-    eligible. `lower` and `upper` bound the attainment of the period: all that is unknown bad, all of it good; for time the rest of a
-    running period is unknown too. `coverage` is the known share of what has passed. `credit_percent` is the tier that was reached, a
-    ratio of the charge, before pro rata and cap.
+    `good` and `whole` count microseconds, requests, slices, tickets or weights of objectives (`unit`) up to the measurement;
+    `attainment` is None when nothing was eligible. `lower` and `upper` bound the attainment of the period: all that is unknown bad, all
+    of it good; for time the rest of a running period is unknown too. `coverage` is the known share of what has passed. `credit_percent`
+    is what `credit_rule`, in words, came to: a ratio of the charge of the interval, before combining, pro rata and cap. `ignored`,
+    `outside`, `slices`, `percentile_us` and `scale` are the figure's. `needed` says what would settle an undetermined verdict.
     """
 
     objective: Objective
@@ -87,6 +129,13 @@ class ObjectiveResult:
     days: tuple[DayResult, ...]
     tickets: tuple[TicketResult, ...]
     credit_percent: Fraction
+    credit_rule: str
+    ignored: tuple[OutageSpan, ...]
+    outside: tuple[Interval, ...]
+    slices: tuple[SliceResult, ...]
+    percentile_us: int | None
+    scale: int
+    needed: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +143,7 @@ class Assessment:
     """A month's results; `interval` is the part of the month in which the agreement ran, `measured_until` never after its end.
 
     After an amendment inside the month an objective has one result a segment, each under its own terms. Credit is None where the
-    terms know none. `zone` is the last segment's.
+    terms know none. `zone` is the last segment's. `calculator` is the version that made it.
     """
 
     agreement_id: str
@@ -105,6 +154,7 @@ class Assessment:
     credit: Credit | None
     terms_versions: tuple[int, ...]
     zone: ZoneInfo
+    calculator: str = CALCULATOR_VERSION
 
     @property
     def complete(self) -> bool:
@@ -119,40 +169,39 @@ class _Segment:
 
 
 def assess(
-    *, agreement_id: str, terms: Sequence[TermsInForce], evidence: Mapping[str, Evidence], month: Month, measured_until: Instant
+    *,
+    agreement_id: str,
+    terms: Sequence[TermsInForce],
+    evidence: Mapping[str, Evidence],
+    month: Month,
+    measured_until: Instant,
+    exclusions: Sequence[Maintenance] = (),
+    booked: Sequence[BookedCredit] = (),
+    calculator: str = CALCULATOR_VERSION,
+    calculators: Mapping[str, Calculator] | None = None,
 ) -> Assessment:
     """Judges the month by the terms in force on its days; refuses with `NotInForce` a month without any.
 
     `terms` may reach beyond the month, and should reach back: a ticket has the time agreed when it was opened. A service without
-    evidence is unknown. Ticket events count up to `measured_until`, even beyond the month's end; nothing else does.
+    evidence is unknown. Ticket events count up to `measured_until`, even beyond the month's end; nothing else does. `exclusions` were
+    claimed beside the terms, and are granted by the same rules. `booked` are credits of other months, of which those of the same contract
+    year count towards its cap. `calculator` is the version to judge by; refuses with `UnknownCalculator` one that `calculators` (left out:
+    `CALCULATORS`) does not have.
     """
-    history = sorted(terms, key=lambda version: (version.first_day, version.terms.version))
-    segments = _segments(history, month)
-    if not segments:
-        raise NotInForce(f"no terms were in force in {month}")
-    results = [(segment, _judge_segment(segment, history, evidence, measured_until)) for segment in segments]
-    interval = Interval(segments[0].interval.start, segments[-1].interval.end)
-    month_length = _day_start(history, month.next.first_day) - _day_start(history, month.first_day)
-    return Assessment(
+    known = CALCULATORS if calculators is None else calculators
+    run = known.get(calculator)
+    if run is None:
+        raise UnknownCalculator(f"there is no calculator {calculator[:20]!r}, only {', '.join(known)}")
+    assessment = run(
         agreement_id=agreement_id,
+        terms=terms,
+        evidence=evidence,
         month=month,
-        interval=interval,
-        measured_until=min(measured_until, interval.end),
-        objectives=tuple(result for _, judged in results for result in judged),
-        credit=credit_for(
-            [
-                SegmentCredit(
-                    rule=segment.terms.credit,
-                    share_of_month=Fraction(segment.interval.length, month_length),
-                    percents=tuple(result.credit_percent for result in judged),
-                )
-                for segment, judged in results
-                if segment.terms.credit is not None
-            ]
-        ),
-        terms_versions=tuple(segment.terms.version for segment in segments),
-        zone=segments[-1].terms.zone,
+        measured_until=measured_until,
+        exclusions=exclusions,
+        booked=booked,
     )
+    return replace(assessment, calculator=calculator)
 
 
 def measure_span(
@@ -165,9 +214,12 @@ def measure_span(
     measured_until: Instant,
     warn_at: Fraction | None = None,
     terms_version: int = 0,
-    within_for: WithinFor | None = None,
+    clock_for: ClockFor | None = None,
 ) -> ObjectiveResult:
-    """One objective over any span, days in `zone`. Without `warn_at` nothing is ever at risk."""
+    """One objective over any span, days in `zone`. Without `warn_at` nothing is ever at risk.
+
+    The maintenance counts as it stands, whatever its class asks for; refuses with `CompositeByItself` what only `measure_promised` knows.
+    """
     figure = measure(
         objective,
         evidence,
@@ -175,82 +227,292 @@ def measure_span(
         zone=zone,
         maintenance=maintenance,
         measured_until=measured_until,
-        within_for=within_for,
+        clock_for=clock_for,
     )
-    verdict = _verdict(objective, figure, complete=measured_until >= span.end)
-    judged_by = figure.upper if figure.certain or measured_until < span.end else figure.attainment
-    breached = verdict is Verdict.BREACHED
-    return ObjectiveResult(
-        objective=objective,
-        terms_version=terms_version,
-        interval=span,
-        good=figure.good,
-        whole=figure.whole,
-        unit=figure.unit,
-        attainment=figure.attainment,
-        verdict=verdict,
-        lower=figure.lower,
-        upper=figure.upper,
-        coverage=figure.coverage,
-        progress=progress_of(figure, objective, lost=breached, warn_at=warn_at),
-        outages=figure.outages,
-        exclusions=figure.exclusions,
-        unknown=figure.unknown,
-        days=figure.days,
-        tickets=figure.tickets,
-        credit_percent=tier_reached(objective.credit_tiers, judged_by) if breached and judged_by is not None else Fraction(0),
+    court = _Court(span=span, zone=zone, measured_until=measured_until, warn_at=warn_at, terms_version=terms_version)
+    return court.result(objective, figure)
+
+
+def measure_promised(
+    terms: Terms,
+    objective_id: str,
+    evidence: Mapping[str, Evidence],
+    span: Interval,
+    *,
+    measured_until: Instant,
+    history: Sequence[TermsInForce] = (),
+    exclusions: Sequence[Maintenance] = (),
+) -> ObjectiveResult:
+    """One objective of the terms over any span, composites and recurring maintenance included. Nothing is ever at risk in it.
+
+    `history` are the versions of the terms, in order, for tickets opened under another. Refuses with `UnknownObjective`.
+    """
+    promised = next((each for each in terms.objectives if each.id == objective_id), None)
+    if promised is None:
+        raise UnknownObjective(f"the terms have no objective {objective_id!r}")
+    with_claims = replace(terms, maintenance=(*terms.maintenance, *exclusions))
+    return _Bench(with_claims, span, history, evidence, measured_until, warn_at=None).result(promised)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Court:
+    """Where the figures of one span are judged."""
+
+    span: Interval
+    zone: ZoneInfo
+    measured_until: Instant
+    warn_at: Fraction | None
+    terms_version: int
+
+    @property
+    def complete(self) -> bool:
+        return self.measured_until >= self.span.end
+
+    def verdict(self, objective: Objective, figure: Figure) -> Verdict:
+        return verdict_of(objective, figure, complete=self.complete)
+
+    def result(self, objective: Objective, figure: Figure, *, parts: tuple[str, ...] = ()) -> ObjectiveResult:
+        """`parts` are a composite's objectives that are undetermined."""
+        verdict = self.verdict(objective, figure)
+        breached = verdict is Verdict.BREACHED
+        cost = earned(
+            objective,
+            breached_at=proven(figure, complete=self.complete) if breached else None,
+            outages=[outage.interval for outage in figure.outages],
+            span=self.span,
+            zone=self.zone,
+        )
+        return ObjectiveResult(
+            objective=objective,
+            terms_version=self.terms_version,
+            interval=self.span,
+            good=figure.good,
+            whole=figure.whole,
+            unit=figure.unit,
+            attainment=figure.attainment,
+            verdict=verdict,
+            lower=figure.lower,
+            upper=figure.upper,
+            coverage=figure.coverage,
+            progress=progress_of(figure, objective, lost=breached, warn_at=self.warn_at),
+            outages=figure.outages,
+            exclusions=figure.exclusions,
+            unknown=figure.unknown,
+            days=figure.days,
+            tickets=figure.tickets,
+            credit_percent=cost.percent,
+            credit_rule=cost.rule,
+            ignored=figure.ignored,
+            outside=figure.outside,
+            slices=figure.slices,
+            percentile_us=figure.percentile_us,
+            scale=figure.scale,
+            needed=needed_for(objective, figure, verdict=verdict, complete=self.complete, end=self.span.end, parts=parts),
+        )
+
+
+class _Bench:
+    """The objectives of one version of the terms over one span; each is measured once, whoever asks for it."""
+
+    def __init__(
+        self,
+        terms: Terms,
+        span: Interval,
+        history: Sequence[TermsInForce],
+        evidence: Mapping[str, Evidence],
+        measured_until: Instant,
+        *,
+        warn_at: Fraction | None,
+    ) -> None:
+        self._objectives = {objective.id: objective for objective in terms.objectives}
+        self._history = history
+        self._evidence = evidence
+        self._windows = granted_in(terms, span)
+        self._court = _Court(span=span, zone=terms.zone, measured_until=measured_until, warn_at=warn_at, terms_version=terms.version)
+        self._figures: dict[str, Figure] = {}
+
+    def result(self, objective: Objective) -> ObjectiveResult:
+        return self._court.result(objective, self._figure(objective), parts=self._undetermined(objective))
+
+    def _figure(self, objective: Objective) -> Figure:
+        if objective.id not in self._figures:
+            self._figures[objective.id] = self._measured(objective)
+        return self._figures[objective.id]
+
+    def _measured(self, objective: Objective) -> Figure:
+        court = self._court
+        if not isinstance(objective.indicator, Composite):
+            return measure(
+                objective,
+                self._evidence.get(objective.service, NOTHING_KNOWN),
+                span=court.span,
+                zone=court.zone,
+                maintenance=self._windows,
+                measured_until=court.measured_until,
+                clock_for=clock_agreed(objective, self._history),
+            )
+        parts = [self._objectives[name] for name in objective.indicator.of]
+        if objective.indicator.rule == "journey":
+            legs = [self._leg(part) for part in parts]
+            return measure_journey(legs, span=court.span, seen=seen_of(court.span, court.measured_until), zone=court.zone)
+        return count_verdicts(objective.indicator, [self._verdict(part) for part in parts])
+
+    def _leg(self, part: Objective) -> Leg:
+        assert isinstance(part.indicator, Availability), "a journey goes over availabilities"
+        windows = [window for window in self._windows if window.service == part.service]
+        return Leg(indicator=part.indicator, figure=self._figure(part), eligible=eligible_in(part.indicator, windows, self._court.span))
+
+    def _verdict(self, part: Objective) -> Verdict:
+        return self._court.verdict(part, self._figure(part))
+
+    def _undetermined(self, objective: Objective) -> tuple[str, ...]:
+        if not isinstance(objective.indicator, Composite):
+            return ()
+        return tuple(name for name in objective.indicator.of if self._verdict(self._objectives[name]) is Verdict.UNDETERMINED)
+
+
+def _assess(
+    *,
+    agreement_id: str,
+    terms: Sequence[TermsInForce],
+    evidence: Mapping[str, Evidence],
+    month: Month,
+    measured_until: Instant,
+    exclusions: Sequence[Maintenance],
+    booked: Sequence[BookedCredit],
+) -> Assessment:
+    history = sorted(terms, key=lambda version: (version.first_day, version.terms.version))
+    segments = _segments(history, month)
+    if not segments:
+        raise NotInForce(f"no terms were in force in {month}")
+    judged = [(segment, _judge_segment(segment, history, evidence, measured_until, exclusions)) for segment in segments]
+    interval = Interval(segments[0].interval.start, segments[-1].interval.end)
+    return Assessment(
+        agreement_id=agreement_id,
+        month=month,
+        interval=interval,
+        measured_until=min(measured_until, interval.end),
+        objectives=tuple(result for _, results in judged for result in results),
+        credit=_credit(judged, history, month, booked),
+        terms_versions=tuple(segment.terms.version for segment in segments),
+        zone=segments[-1].terms.zone,
     )
 
 
-def _verdict(objective: Objective, figure: Figure, *, complete: bool) -> Verdict:
-    """A running period is breached once it is lost and never met; a finished one by its attainment, or by both bounds."""
-    if not complete:
-        lost = figure.foreseeable and figure.upper is not None and not objective.accepts(figure.upper)
-        return Verdict.BREACHED if lost else Verdict.UNDETERMINED
-    low, high = (figure.lower, figure.upper) if figure.certain else (figure.attainment, figure.attainment)
-    if low is None or high is None:
-        return Verdict.NOT_APPLICABLE
-    if objective.accepts(low):
-        return Verdict.MET
-    return Verdict.UNDETERMINED if objective.accepts(high) else Verdict.BREACHED
+class Calculator(Protocol):
+    """Judges a month as `assess` says."""
+
+    def __call__(
+        self,
+        *,
+        agreement_id: str,
+        terms: Sequence[TermsInForce],
+        evidence: Mapping[str, Evidence],
+        month: Month,
+        measured_until: Instant,
+        exclusions: Sequence[Maintenance],
+        booked: Sequence[BookedCredit],
+    ) -> Assessment: ...
+
+
+CALCULATORS: Mapping[str, Calculator] = {"1": _assess, "2": _assess}
+"""Every version that can still be run.
+
+Version 2 knows more indicators, accounting policies and credit rules, and every one of them is off where the terms do not ask for it: no
+rule for what version 1 could express has changed. The two are therefore one function; the figures that version 1 found are kept in
+`tests/measurement/test_assessment.py`. The first rule that makes an old figure differ gets a function of its own.
+"""
 
 
 def _judge_segment(
-    segment: _Segment, history: Sequence[TermsInForce], evidence: Mapping[str, Evidence], measured_until: Instant
+    segment: _Segment,
+    history: Sequence[TermsInForce],
+    evidence: Mapping[str, Evidence],
+    measured_until: Instant,
+    exclusions: Sequence[Maintenance],
 ) -> tuple[ObjectiveResult, ...]:
-    terms = segment.terms
-    return tuple(
-        measure_span(
-            objective,
-            evidence.get(objective.service, NOTHING_KNOWN),
-            segment.interval,
-            zone=terms.zone,
-            maintenance=terms.maintenance,
-            measured_until=measured_until,
-            warn_at=terms.warn_at,
-            terms_version=terms.version,
-            within_for=_within_agreed(objective, history),
-        )
-        for objective in terms.objectives
-    )
+    terms = replace(segment.terms, maintenance=(*segment.terms.maintenance, *exclusions))
+    bench = _Bench(terms, segment.interval, history, evidence, measured_until, warn_at=terms.warn_at)
+    return tuple(bench.result(objective) for objective in terms.objectives)
 
 
-def _within_agreed(objective: Objective, history: Sequence[TermsInForce]) -> WithinFor | None:
-    """The time of the same objective in the terms that were in force when the ticket was opened; before any, the objective's own."""
+def clock_agreed(objective: Objective, history: Sequence[TermsInForce]) -> ClockFor | None:
+    """The same objective's clock in the terms that were in force when the ticket was opened; before any, the objective's own."""
     own = objective.indicator
     if not isinstance(own, ResolutionTime):
         return None
     agreed = [
-        (_day_start(history, version.first_day), indicator.within)
+        (_day_start(history, version.first_day), indicator)
         for version in history
         for indicator in (same.indicator for same in version.terms.objectives if same.id == objective.id)
         if isinstance(indicator, ResolutionTime)
     ]
 
-    def within(opened_at: Instant) -> Microseconds:
-        return next((time for first, time in reversed(agreed) if first <= opened_at), own.within)
+    def clock(opened_at: Instant) -> ResolutionTime:
+        return next((indicator for first, indicator in reversed(agreed) if first <= opened_at), own)
 
-    return within
+    return clock
+
+
+_Judged = tuple[_Segment, tuple[ObjectiveResult, ...]]
+
+
+def _credit(judged: Sequence[_Judged], history: Sequence[TermsInForce], month: Month, booked: Sequence[BookedCredit]) -> Credit | None:
+    month_length = _day_start(history, month.next.first_day) - _day_start(history, month.first_day)
+    first_day, last_day = history[0].first_day, _last_day(history)
+    year = year_of_month(first_day, month, last_day)
+    return credit_for(
+        [part for segment, results in judged for part in _segment_credit(segment, results, month_length)],
+        booked=[each for each in booked if each.month != month and year_of_month(first_day, each.month, last_day) == year],
+        months_in_year=months_of_year(first_day, year, last_day),
+        claim_until=_claim_until(judged, month),
+    )
+
+
+def _segment_credit(segment: _Segment, results: Sequence[ObjectiveResult], month_length: int) -> Sequence[SegmentCredit]:
+    """One where the segment's terms know credits."""
+    rule = segment.terms.credit
+    if rule is None:
+        return ()
+    of_month = Fraction(segment.interval.length, month_length)
+    share = of_month if rule.pro_rata else Fraction(1)
+    lines = tuple(
+        CreditLine(
+            objective_id=result.objective.id,
+            terms_version=result.terms_version,
+            percent=result.credit_percent * (of_month / share if _is_elapsed(result.objective) else 1),
+            rule=result.credit_rule,
+            share_of_period=share,
+        )
+        for result in results
+    )
+    return (SegmentCredit(rule=rule, share_of_month=of_month, lines=lines),)
+
+
+def _is_elapsed(objective: Objective) -> bool:
+    """What it costs is elapsed time already, a share of the segment's: it never counts for more than that time of the month."""
+    return isinstance(objective.credit_formula, HourlyRelief)
+
+
+def _claim_until(judged: Sequence[_Judged], month: Month) -> date | None:
+    """By the last segment's rule; the last outage is that of an objective that cost something, the period's end where those have none."""
+    known = [(segment.terms.credit, segment.terms.zone) for segment, _ in judged if segment.terms.credit is not None]
+    rule, zone = known[-1] if known else (None, None)
+    if rule is None or rule.claim is None or zone is None:
+        return None
+    ends = [end for _, results in judged for result in results if result.credit_percent for end in _bad_ends(result)]
+    last_outage_day = day_of(Instant(max(ends) - 1), zone) if ends else last_day_of(month)
+    return claim_deadline(rule.claim, period=month, last_outage_day=last_outage_day)
+
+
+def _bad_ends(result: ObjectiveResult) -> list[Instant]:
+    return [outage.interval.end for outage in result.outages] + [each.interval.end for each in result.slices if each.bad]
+
+
+def _last_day(history: Sequence[TermsInForce]) -> date | None:
+    """The last day of the agreement's term, as far as it is known."""
+    ends = [day for day in (history[-1].last_day, history[-1].terms.ends) if day is not None]
+    return min(ends, default=None)
 
 
 def _segments(history: Sequence[TermsInForce], month: Month) -> list[_Segment]:

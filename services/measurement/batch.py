@@ -8,7 +8,6 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from services.measurement.frame import Frame, newest
 from services.measurement.observation import (
-    STILL_OPEN,
     Counters,
     Evidence,
     Latencies,
@@ -196,6 +195,3 @@ def _by_series(samples: Frame, series: Mapping[int, Series]) -> list[tuple[Serie
     numbers = samples.rows["series"]
     found = ((named, numbers == number) for number, named in series.items())
     return [(named, Frame(kind=samples.kind, base=samples.base, rows=samples.rows[mask])) for named, mask in found if mask.any()]
-
-
-__all__ = ["STILL_OPEN", "Batch", "Observations", "OutageRow", "Series", "StatusRow", "TicketRow", "evidence_of", "highest_revisions"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Sequence
-from datetime import date
 
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
@@ -15,7 +14,7 @@ from nats.js.api import AckPolicy, ConsumerConfig
 from opentelemetry.trace import SpanKind
 from sqlalchemy.engine import Connection
 from upheld.agreements.v1 import events_pb2 as agreement_events
-from upheld.measurement.v1 import events_pb2
+from upheld.measurement.v1 import assessment_pb2, events_pb2
 
 from services.chassis.clock import Clock
 from services.chassis.consumer import DEAD_LETTERS, Handler
@@ -29,12 +28,14 @@ from services.chassis.request_facts import sane_id
 from services.chassis.telemetry import current_traceparent, log, span
 from services.measurement.application import Measurement
 from services.measurement.intake import read_json
-from services.measurement.judgement import Event, ObjectiveAtRisk, ObjectiveBreached, PeriodClosed, PeriodRestated
+from services.measurement.judgement import ObjectiveAtRisk, ObjectiveBreached, ObjectiveBurning, PeriodClosed, PeriodRestated
+from services.measurement.party_facts import DisputeSettled, ExclusionApproved, ExclusionClaimed, ExclusionRefused, ExclusionWithdrawn
 from services.measurement.permissions import PERMISSIONS
-from services.measurement.terms_copy import Agreement, agreement
+from services.measurement.stored import Stored
+from services.measurement.terms_copy import Agreement
 from services.measurement.wire import SignedTerms, assessment_message, result_message
 from services.vocabulary.errors import NotAllowed, Refusal, Unavailable
-from services.vocabulary.period import instant_of, parse_day, parse_instant
+from services.vocabulary.period import instant_of, instant_text, parse_day, parse_instant
 
 INGEST = "UPHELD_INGEST"
 INGEST_SUBJECTS = "upheld.ingest.*"
@@ -51,7 +52,7 @@ class NotYourSubject(NotAllowed):
     code = "not-your-subject"
 
 
-def translate(recorded: Recorded[Event]) -> Outgoing:
+def translate(recorded: Recorded[Stored]) -> Outgoing:
     """The published message of a stored fact, under the provider's organisation."""
     match recorded.event:
         case ObjectiveAtRisk() as event:
@@ -65,6 +66,25 @@ def translate(recorded: Recorded[Event]) -> Outgoing:
                 customer=event.customer,
             )
             return Outgoing(tenant=event.provider, event="objective-at-risk", message=at_risk)
+        case ObjectiveBurning() as event:
+            burning = events_pb2.ObjectiveBurning(
+                agreement_id=event.agreement_id,
+                objective_id=event.objective_id,
+                period=event.period,
+                alert=assessment_pb2.BurnAlert(
+                    severity=event.severity,
+                    factor=event.factor,
+                    long_window_s=event.long_window_s,
+                    short_window_s=event.short_window_s,
+                    long_rate=event.long_rate,
+                    short_rate=event.short_rate,
+                ),
+                result=result_message(event.result),
+                recorded_at=recorded.metadata.recorded_at,
+                provider=event.provider,
+                customer=event.customer,
+            )
+            return Outgoing(tenant=event.provider, event="objective-burning", message=burning)
         case ObjectiveBreached() as event:
             breached = events_pb2.ObjectiveBreached(
                 breach_id=event.breach_id,
@@ -93,6 +113,59 @@ def translate(recorded: Recorded[Event]) -> Outgoing:
                 credit_difference=event.credit_difference,
             )
             return Outgoing(tenant=event.provider, event="period-restated", message=restated)
+        case ExclusionClaimed() as event:
+            claimed = events_pb2.ExclusionClaimed(
+                exclusion_id=event.exclusion_id,
+                agreement_id=event.agreement_id,
+                exclusion_class=event.exclusion_class,
+                service=event.service,
+                components=event.components,
+                start=instant_text(event.start),
+                end=instant_text(event.end),
+                reason=event.reason,
+                claimed_by=event.claimed_by,
+                recorded_at=recorded.metadata.recorded_at,
+                provider=event.provider,
+                customer=event.customer,
+            )
+            return Outgoing(tenant=event.provider, event="exclusion-claimed", message=claimed)
+        case ExclusionApproved() as event:
+            return _decided(event, "approved", recorded.metadata.recorded_at)
+        case ExclusionRefused() as event:
+            return _decided(event, "refused", recorded.metadata.recorded_at)
+        case ExclusionWithdrawn() as event:
+            return _decided(event, "withdrawn", recorded.metadata.recorded_at)
+        case DisputeSettled() as event:
+            settled = events_pb2.DisputeSettled(
+                agreement_id=event.agreement_id,
+                objective_id=event.objective_id,
+                start=instant_text(event.start),
+                end=instant_text(event.end),
+                down=event.down,
+                organisation=event.organisation,
+                reason=event.reason,
+                recorded_at=recorded.metadata.recorded_at,
+                provider=event.provider,
+                customer=event.customer,
+            )
+            return Outgoing(tenant=event.provider, event="dispute-settled", message=settled)
+
+
+def _decided(event: ExclusionApproved | ExclusionRefused | ExclusionWithdrawn, decision: str, recorded_at: str) -> Outgoing:
+    message = events_pb2.ExclusionDecided(
+        exclusion_id=event.exclusion_id,
+        agreement_id=event.agreement_id,
+        exclusion_class=event.exclusion_class,
+        decision=decision,
+        organisation=event.organisation,
+        reason=event.reason,
+        recorded_at=recorded_at,
+        provider=event.provider,
+        customer=event.customer,
+        start=instant_text(event.start),
+        end=instant_text(event.end),
+    )
+    return Outgoing(tenant=event.provider, event=f"exclusion-{decision}", message=message)
 
 
 class AgreementsHeard:
@@ -135,14 +208,12 @@ class AgreementsHeard:
         self._measurement.marked.set()
 
     async def _ended(self, message: agreement_events.AgreementEnded, context: Context) -> None:
-        last_day: date = parse_day(message.last_day, place="last_day")
+        last_day = parse_day(message.last_day, place="last_day")
         recorded_at = parse_instant(message.recorded_at, place="recorded_at")
 
         def work(connection: Connection) -> None:
             if context.delivery is None or accept(connection, context.delivery):
-                known = agreement(connection, message.agreement_id)
-                assert known is not None, "an agreement ends after its activation"
-                self._measurement.copy_ending(connection, known.id, last_day=last_day, recorded_at=recorded_at, context=context)
+                self._measurement.copy_ending(connection, message.agreement_id, last_day=last_day, recorded_at=recorded_at, context=context)
 
         await self._database.write(work)
         self._measurement.marked.set()

@@ -2,72 +2,274 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
+from typing import assert_never
+from zoneinfo import ZoneInfo
 
-from services.measurement.objective import CreditRule, CreditTier
+from services.measurement.claim import last_day_of, months_after
+from services.measurement.interval import Spans, clip, length, union
+from services.measurement.objective import CreditRule, CreditTier, HourlyRelief, Objective, ProportionalCredit, SliceCredit
+from services.measurement.wording import minutes_told, number_told
 from services.vocabulary.errors import Conflict
-from services.vocabulary.money import Money, share
+from services.vocabulary.money import Money, minor_digits, share
+from services.vocabulary.period import HOUR, MINUTE, Instant, Interval, Month, datetime_of, days_between, start_of_day
+from services.vocabulary.ratio import ONE, floored_percent, trimmed_percent
+
+_BAD_SHARE_DECIMALS = 6
+_MONTHS_A_YEAR = 12
 
 
 class MixedCurrencies(Conflict):
-    """An amendment inside the month changed the currency: its credits have no common sum."""
+    """An amendment inside the month or the contract year changed the currency: its credits have no common sum."""
 
     code = "credit-in-mixed-currencies"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Credit:
-    """What the month's breaches cost: `percent` a ratio of the monthly charge after pro rata and cap, `amount` rounded once.
+class Earned:
+    """What one objective cost in one span: a ratio of the span's charge, and the rule in words."""
 
-    `charge` is the last segment's where an amendment changed it; the amount is then made of each segment's own.
+    percent: Fraction = Fraction(0)
+    rule: str = ""
+
+
+NOTHING_EARNED = Earned()
+
+
+@dataclass(frozen=True, kw_only=True)
+class CreditLine:
+    """What one objective of one segment cost, a ratio of the charge before combining, cap and pro rata.
+
+    `share_of_period` is what of the month's charge the segment stands for: 1 where credits are not pro rata.
+    """
+
+    objective_id: str
+    terms_version: int
+    percent: Fraction
+    rule: str
+    share_of_period: Fraction
+
+
+@dataclass(frozen=True, kw_only=True)
+class Credit:
+    """What the month costs the provider. `percent` is a ratio of the monthly charge after pro rata and cap.
+
+    `calculated` is that, rounded once; `amount` is what is to be paid: less where the yearly cap was reached (`yearly_capped`), nothing
+    where it is not above the agreed minimum (not `paid`). `charge` is the last segment's where an amendment changed it; the amount is
+    then made of each segment's own. `claim_until` is the last civil day on which it can be claimed, None without such a limit and
+    where there is nothing to claim.
     """
 
     charge: Money
     percent: Fraction
     amount: Money
     capped: bool
+    lines: tuple[CreditLine, ...]
+    paid: bool
+    calculated: Money
+    claim_until: date | None
+    yearly_capped: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class BookedCredit:
+    """What another month of the same contract year paid already, and that month's charge."""
+
+    month: Month
+    amount: Money
+    charge: Money
 
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentCredit:
-    """The tiers reached under one rule, and the share of the month that the rule's terms were in force."""
+    """What was earned under one rule, and the share of the month that the rule's terms were in force."""
 
     rule: CreditRule
     share_of_month: Fraction
-    percents: tuple[Fraction, ...]
+    lines: tuple[CreditLine, ...] = ()
+
+    @property
+    def share(self) -> Fraction:
+        return self.share_of_month if self.rule.pro_rata else ONE
+
+    @property
+    def combined(self) -> Fraction:
+        percents = [line.percent for line in self.lines]
+        return max(percents, default=Fraction(0)) if self.rule.combine == "max" else sum(percents, Fraction(0))
 
     @property
     def percent(self) -> Fraction:
-        return min(sum(self.percents, Fraction(0)), self.rule.cap)
+        return min(self.combined, self.rule.cap)
 
     @property
     def capped(self) -> bool:
-        return sum(self.percents, Fraction(0)) > self.rule.cap
+        return self.combined > self.rule.cap
+
+
+# What an objective cost
+
+
+def earned(objective: Objective, *, breached_at: Fraction | None, outages: Sequence[Interval], span: Interval, zone: ZoneInfo) -> Earned:
+    """`breached_at` is the attainment that a breach has proved, None without a breach: then only free clock hours cost something."""
+    formula = objective.credit_formula
+    if isinstance(formula, HourlyRelief):
+        return _hours_free(formula, outages, span, zone)
+    if breached_at is None:
+        return NOTHING_EARNED
+    match formula:
+        case None:
+            return _by_tier(objective.credit_tiers, breached_at)
+        case ProportionalCredit():
+            return _proportional(formula, breached_at)
+        case SliceCredit():
+            return _per_step(formula, objective.target, breached_at)
+        case _:
+            assert_never(formula)
 
 
 def tier_reached(tiers: Sequence[CreditTier], attainment: Fraction) -> Fraction:
     """The credit of the deepest tier that the attainment lies strictly below; 0 where it reached none."""
-    reached = [tier for tier in tiers if attainment < tier.below]
-    return min(reached, key=lambda tier: tier.below).credit if reached else Fraction(0)
+    return _by_tier(tiers, attainment).percent
 
 
-def credit_for(segments: Sequence[SegmentCredit]) -> Credit | None:
-    """Adds the objectives, caps each segment, takes each segment's share of the month, rounds the total by the last rule.
+def _by_tier(tiers: Sequence[CreditTier], attainment: Fraction) -> Earned:
+    reached = min((tier for tier in tiers if attainment < tier.below), key=lambda tier: tier.below, default=None)
+    if reached is None:
+        return NOTHING_EARNED
+    return Earned(percent=reached.credit, rule=f"below {trimmed_percent(reached.below)}: {trimmed_percent(reached.credit)}")
 
-    None where no terms know a credit; refuses with `MixedCurrencies` what cannot be added.
+
+def _proportional(formula: ProportionalCredit, attainment: Fraction) -> Earned:
+    bad = 1 - attainment
+    told = floored_percent(bad, decimals=_BAD_SHARE_DECIMALS)
+    return Earned(percent=min(formula.times * bad, ONE), rule=f"{number_told(formula.times)} times the bad share: {told}")
+
+
+def _per_step(formula: SliceCredit, target: Fraction, attainment: Fraction) -> Earned:
+    steps = -((attainment - target) // formula.step)
+    told = f"{steps} of {trimmed_percent(formula.step)} below {trimmed_percent(target)}: {trimmed_percent(formula.credit)} each"
+    return Earned(percent=min(steps * formula.credit, ONE), rule=told) if steps else NOTHING_EARNED
+
+
+def _hours_free(formula: HourlyRelief, outages: Sequence[Interval], span: Interval, zone: ZoneInfo) -> Earned:
+    """Each clock hour's down time and elapsed time are those within the span; the share is of the span's elapsed time."""
+    down = clip(union(outages), span)
+    free = [hour for hour in _clock_hours(down, span, zone) if length(clip(down, hour)) > formula.more_than]
+    if not free:
+        return NOTHING_EARNED
+    told = f"clock hours with more than {minutes_told(formula.more_than)} min down: {len(free)}"
+    return Earned(percent=Fraction(length(tuple(free)), span.length), rule=told)
+
+
+def _clock_hours(down: Spans, span: Interval, zone: ZoneInfo) -> Iterator[Interval]:
+    """The clock hours of the zone on the days that were partly down, clipped to the span, in order."""
+    for day in sorted({day for part in down for day, _ in days_between(part, zone)}):
+        yield from clip(_hours_of(day, zone), span)
+
+
+@lru_cache(maxsize=1024)
+def _hours_of(day: date, zone: ZoneInfo) -> Spans:
+    """A civil day's clock hours: each lasts until the clock shows a full hour again. One that the zone repeats is there twice."""
+    at, end = start_of_day(day, zone), start_of_day(day + timedelta(days=1), zone)
+    hours: list[Interval] = []
+    while at < end:
+        past = datetime_of(at).astimezone(zone).minute * MINUTE
+        following = Instant(min(at + HOUR - past, end))
+        hours.append(Interval(at, following))
+        at = following
+    return tuple(hours)
+
+
+# What a month costs
+
+
+def credit_for(
+    segments: Sequence[SegmentCredit],
+    *,
+    booked: Sequence[BookedCredit] = (),
+    months_in_year: int = _MONTHS_A_YEAR,
+    claim_until: date | None = None,
+) -> Credit | None:
+    """Combines the objectives, caps each segment, takes its share of the month, rounds the total once, by the last segment's rule.
+
+    Then comes the yearly cap, then the minimum; the minimum looks at the amount before rounding. Segments that count in full cost at
+    most what the dearest of them can cost. `booked` are the other months of the contract year, which has `months_in_year` in the
+    agreement's term; those not booked yet are taken at this month's charge. None where no terms know a credit; refuses with
+    `MixedCurrencies` what cannot be added.
     """
     if not segments:
         return None
     rule = segments[-1].rule
-    if {segment.rule.charge.currency for segment in segments} != {rule.charge.currency}:
+    currency = rule.charge.currency
+    stated = [part.rule.charge for part in segments] + [money for each in booked for money in (each.amount, each.charge)]
+    if {money.currency for money in stated} != {currency}:
         raise MixedCurrencies("the terms in force in this month state their credits in different currencies")
-    exact_amount = sum((Fraction(part.rule.charge.amount) * part.percent * part.share_of_month for part in segments), Fraction(0))
+    added = sum((_exact(part.rule.charge) * part.percent * part.share for part in segments), Fraction(0))
+    percent = sum((part.percent * part.share for part in segments), Fraction(0))
+    most = max(_exact(part.rule.charge) * part.rule.cap for part in segments)
+    highest = max(part.rule.cap for part in segments)
+    owed = min(added, most)
+    left = _left_of_year(rule, booked, months_in_year)
+    payable = owed if left is None else min(owed, left)
+    paid = payable > Fraction(rule.minimum)
     return Credit(
         charge=rule.charge,
-        percent=sum((part.percent * part.share_of_month for part in segments), Fraction(0)),
-        amount=share(Money(Decimal(1), rule.charge.currency), exact_amount, rounding=rule.rounding),
-        capped=any(part.capped for part in segments),
+        percent=min(percent, highest),
+        amount=_rounded(payable if paid else Fraction(0), rule),
+        capped=any(part.capped for part in segments) or added > most,
+        lines=tuple(line for part in segments for line in part.lines if line.percent),
+        paid=paid,
+        calculated=_rounded(owed, rule),
+        claim_until=claim_until if paid else None,
+        yearly_capped=payable < owed,
     )
+
+
+def _left_of_year(rule: CreditRule, booked: Sequence[BookedCredit], months_in_year: int) -> Fraction | None:
+    """What the contract year can still cost, in whole minor units, rounded down; None without a yearly cap."""
+    if rule.yearly_cap is None:
+        return None
+    ahead = max(months_in_year - len(booked), 1)
+    charges = sum((_exact(each.charge) for each in booked), _exact(rule.charge) * ahead)
+    minor = 10 ** minor_digits(rule.charge.currency)
+    most = Fraction(rule.yearly_cap * charges * minor // 1, minor)
+    return max(most - sum((_exact(each.amount) for each in booked), Fraction(0)), Fraction(0))
+
+
+def _exact(money: Money) -> Fraction:
+    return Fraction(money.amount)
+
+
+def _rounded(amount: Fraction, rule: CreditRule) -> Money:
+    return share(Money(Decimal(1), rule.charge.currency), amount, rounding=rule.rounding)
+
+
+# Contract years
+
+
+def contract_year(first_day: date, day: date) -> int:
+    """How many anniversaries of the agreement's first day have passed. One that began on 29 February has its others on the 28th of
+    a common year, as months are clipped everywhere."""
+    years = day.year - first_day.year
+    return years if day >= months_after(first_day, years * _MONTHS_A_YEAR) else years - 1
+
+
+def year_of_month(first_day: date, month: Month, last_day: date | None) -> int:
+    """The contract year a month belongs to: that of its last day within the term, so that every full year has twelve."""
+    return contract_year(first_day, last_day_of(month) if last_day is None else min(last_day_of(month), last_day))
+
+
+def months_of_year(first_day: date, year: int, last_day: date | None) -> int:
+    """How many months of the term belong to a contract year."""
+    begins = months_after(first_day, year * _MONTHS_A_YEAR)
+    month, count = Month(begins.year, begins.month), 0
+    for _ in range(_MONTHS_A_YEAR + 1):
+        in_term = last_day is None or month.first_day <= last_day
+        count += in_term and year_of_month(first_day, month, last_day) == year
+        month = month.next
+    return count

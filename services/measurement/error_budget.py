@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from services.measurement.figure import Figure, ratio
 from services.measurement.objective import Objective
+from services.measurement.verdict import bar_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,11 +29,11 @@ class Progress:
 
 
 def progress_of(figure: Figure, objective: Objective, *, lost: bool, warn_at: Fraction | None) -> Progress:
-    """The budget is a share of the whole period's eligible time, or of the requests or tickets counted so far.
+    """The budget is a share of the whole period's eligible time, of a composite's whole weight, or of what has been counted so far.
 
     At risk: something is spent, at least `warn_at` of the budget, and the target is not lost yet.
     """
-    budget = (1 - objective.target) * figure.stake
+    budget = (1 - bar_of(objective).target) * figure.stake
     return Progress(
         to_date=figure.attainment,
         if_nothing_else_fails=ratio(figure.stake - figure.spent, figure.stake) if figure.foreseeable else None,

@@ -8,10 +8,11 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Literal
 
+from services.measurement.objective import Planned
 from services.vocabulary.period import Instant, Interval
 from services.vocabulary.ratio import ONE
 
-Unit = Literal["us", "requests", "tickets"]
+Unit = Literal["us", "requests", "tickets", "slices", "objectives", "10^-18 intervals"]
 
 
 class TicketVerdict(StrEnum):
@@ -33,16 +34,23 @@ class OutageSpan:
 
 @dataclass(frozen=True, kw_only=True)
 class ExclusionSpan:
-    """Unbroken time taken out of both sides; `cause` is the agreed maintenance. No components: the whole service."""
+    """Unbroken time of agreed maintenance, which is the `cause`. No components: the whole service.
+
+    `counted_as` tells what became of it: taken out of both sides, up, or (`down`) counted as any other time.
+    """
 
     interval: Interval
     components: tuple[str, ...]
     cause: str = ""
+    counted_as: Planned = "exclude"
 
 
 @dataclass(frozen=True, kw_only=True)
 class DayResult:
-    """A civil day's part of the figure; days add up to it exactly. The three times are microseconds and never overlap."""
+    """A civil day's part of the figure; days add up to it exactly. The three times are microseconds and never overlap.
+
+    An interval or slice belongs to the day in which it begins. Where the figure has a `scale` the times are component microseconds too.
+    """
 
     day: date
     good: int
@@ -54,7 +62,10 @@ class DayResult:
 
 @dataclass(frozen=True, kw_only=True)
 class TicketResult:
-    """A ticket due in the period. `resolved_at` is the resolution that counts, None while there is none."""
+    """A ticket due in the period. `resolved_at` is the resolution (or response) that counts, None while there is none.
+
+    `counted_us` of `allowed_us` is what its clock counted until then, or until the measurement, in the hours of `clock`.
+    """
 
     ticket: str
     priority: str
@@ -62,6 +73,25 @@ class TicketResult:
     due_at: Instant
     resolved_at: Instant | None
     verdict: TicketVerdict
+    counted_us: int = 0
+    allowed_us: int = 0
+    clock: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SliceResult:
+    """An interval or slice that is not wholly good: its requests, its good part as it adds up (10^-18 intervals), and why it is not.
+
+    `bad`: counted as bad; of an interval of a mean, that nothing in it was good. A slice over its threshold in too short a run is listed
+    with `bad` false and counts as good. `cause` is "errors", "latency" or "empty".
+    """
+
+    interval: Interval
+    good: int
+    total: int
+    share: int
+    bad: bool
+    cause: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,8 +100,11 @@ class Figure:
 
     `spent` of `stake` is bad so far: the stake is what a budget is a share of, for time the whole period and not only the part that
     has passed. `lower` and `upper` bound the attainment over all that is unknown, and over the rest of the period where that is
-    time. `foreseeable`: the end of the period is already known to come (time), so a running period can be lost. `certain`: by the
-    agreed accounting only what holds at both bounds is a verdict.
+    time. `ignored` is down time too short to count, `outside` is time outside the service hours, `scale` the weights together where each
+    component counts by itself: good, whole, spent and stake are then component microseconds. `foreseeable`: the end of the period is
+    already known to come (time), so a running period can be lost. `certain`: by the agreed accounting only what holds at both bounds is
+    a verdict. `enough`: what is known reaches the agreed minimum coverage. `percentile_us` is the exact nearest-rank percentile, None
+    where none was promised or nothing counted.
     """
 
     unit: Unit
@@ -89,6 +122,12 @@ class Figure:
     unknown: tuple[Interval, ...] = ()
     days: tuple[DayResult, ...] = ()
     tickets: tuple[TicketResult, ...] = ()
+    ignored: tuple[OutageSpan, ...] = ()
+    outside: tuple[Interval, ...] = ()
+    slices: tuple[SliceResult, ...] = ()
+    percentile_us: int | None = None
+    scale: int = 1
+    enough: bool = True
 
     @property
     def attainment(self) -> Fraction | None:
@@ -104,6 +143,11 @@ def ratio(part: int, whole: int) -> Fraction | None:
 def share_known(unknown: int, *, of: int) -> Fraction:
     """Coverage; of nothing, nothing is missing."""
     return ONE - Fraction(unknown, of) if of else ONE
+
+
+def nearest_rank(share: Fraction, *, of: int) -> int:
+    """The rank, from 1, of the smallest of so many values that at least this share (above 0) does not exceed."""
+    return -(-share.numerator * of // share.denominator)
 
 
 def counted(

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from services.vocabulary.period import Instant, Interval
+from services.vocabulary.period import Instant
 
 SampleKind = Literal["counter", "latency"]
 
@@ -129,12 +129,6 @@ def newest(frames: Sequence[Frame]) -> Frame | None:
     leads = np.ones(len(rows), dtype=bool)
     leads[1:] = (series[1:] != series[:-1]) | (ids[1:] != ids[:-1])
     return Frame(kind=frames[0].kind, base=base, rows=rows[np.sort(order[leads])])
-
-
-def within(frame: Frame, span: Interval) -> Frame:
-    """The samples observed in the span."""
-    at = frame.at
-    return Frame(kind=frame.kind, base=frame.base, rows=frame.rows[(at >= span.start) & (at < span.end)])
 
 
 def _keys(frame: Frame) -> NDArray[np.uint64]:

@@ -1,4 +1,4 @@
-"""From an indicator and the evidence to a figure: which rule measures what. Pure; the union is closed."""
+"""From an indicator and the evidence to a figure: which rule measures what. Pure; the union is closed, composites have no evidence."""
 
 from __future__ import annotations
 
@@ -8,11 +8,29 @@ from zoneinfo import ZoneInfo
 
 from services.measurement.availability import measure_availability
 from services.measurement.figure import Figure
-from services.measurement.objective import Availability, Maintenance, Objective, RequestRatio, ResolutionTime, ResponseTime
+from services.measurement.objective import (
+    Availability,
+    Composite,
+    IntervalMean,
+    Maintenance,
+    Objective,
+    RequestRatio,
+    ResolutionTime,
+    ResponseTime,
+    TimeSlices,
+)
 from services.measurement.observation import Evidence
 from services.measurement.requests import measure_request_ratio, measure_response_time
-from services.measurement.resolution import WithinFor, measure_resolution_time
+from services.measurement.resolution import ClockFor, measure_resolution_time
+from services.measurement.slices import measure_interval_mean, measure_time_slices
+from services.vocabulary.errors import Conflict
 from services.vocabulary.period import Instant, Interval
+
+
+class CompositeByItself(Conflict):
+    """A composite is measured together with the objectives it is made of."""
+
+    code = "composite-by-itself"
 
 
 def measure(
@@ -23,10 +41,13 @@ def measure(
     zone: ZoneInfo,
     maintenance: Sequence[Maintenance],
     measured_until: Instant,
-    within_for: WithinFor | None = None,
+    clock_for: ClockFor | None = None,
 ) -> Figure:
-    """Counts what lies in the span and before `measured_until`. Maintenance takes time out of availabilities only."""
-    seen = Interval(span.start, max(span.start, min(span.end, measured_until)))
+    """Counts what lies in the span and before `measured_until`. Maintenance, granted already, takes time out of availabilities only.
+
+    Refuses with `CompositeByItself`.
+    """
+    seen = seen_of(span, measured_until)
     match objective.indicator:
         case Availability() as indicator:
             windows = [window for window in maintenance if window.service == objective.service]
@@ -35,10 +56,21 @@ def measure(
             )
         case RequestRatio() as indicator:
             return measure_request_ratio(indicator, evidence, seen=seen, zone=zone)
+        case IntervalMean() as indicator:
+            return measure_interval_mean(indicator, evidence, seen=seen, zone=zone)
+        case TimeSlices() as indicator:
+            return measure_time_slices(indicator, evidence, seen=seen, zone=zone, measured_until=measured_until)
         case ResponseTime() as indicator:
             return measure_response_time(indicator, evidence, seen=seen, zone=zone)
         case ResolutionTime() as indicator:
-            agreed = within_for or (lambda _: indicator.within)
-            return measure_resolution_time(indicator, evidence, span=span, zone=zone, measured_until=measured_until, within_for=agreed)
+            agreed = clock_for or (lambda _: indicator)
+            return measure_resolution_time(indicator, evidence, span=span, zone=zone, measured_until=measured_until, clock_for=agreed)
+        case Composite():
+            raise CompositeByItself(f"objective {objective.id!r} is measured together with {', '.join(objective.indicator.of)}")
         case _:
             assert_never(objective.indicator)
+
+
+def seen_of(span: Interval, measured_until: Instant) -> Interval:
+    """The part of the span that has been measured, empty at its start where none has."""
+    return Interval(span.start, max(span.start, min(span.end, measured_until)))

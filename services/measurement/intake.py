@@ -100,6 +100,11 @@ def read(
             assert_never(media)
 
 
+def is_text(value: object) -> bool:
+    """An observation may carry it as the text of a field."""
+    return isinstance(value, str) and _TEXT.fullmatch(value) is not None
+
+
 def media_of(file_name: str) -> Media:
     """By the file's ending; refuses with `Invalid` another than .json, .ndjson, .jsonl and .csv."""
     endings: dict[str, Media] = {"json": "json", "ndjson": "ndjson", "jsonl": "ndjson", "csv": "csv"}
@@ -289,7 +294,7 @@ class _Fields:
             if needed:
                 raise invalid(name, "is needed")
             return ""
-        if not isinstance(value, str) or not _TEXT.fullmatch(value):
+        if not isinstance(value, str) or not is_text(value):
             raise invalid(name, f"must be text of at most 200 characters without control characters, not {_shown(value)}")
         return value
 

@@ -49,7 +49,7 @@ _NEEDED: dict[Kind, tuple[str, ...]] = {
     "ticket": ("observed_at", "ticket", "state"),
 }
 _VALUE_COLUMNS = ("id", "revision", "good", "total", "ms", "until", "cause", "ticket", "priority", "order")
-_TEMPLATE_COLUMN = "column:"
+_COLUMN_PREFIX = "column:"
 _EARLIEST_YEAR, _LATEST_YEAR = 1990, 2199
 
 
@@ -200,7 +200,7 @@ def _kind(text: str) -> Kind:
 
 
 def _source(text: str) -> Source:
-    return Source(column=text.removeprefix(_TEMPLATE_COLUMN)) if text.startswith(_TEMPLATE_COLUMN) else Source(constant=text)
+    return Source(column=text.removeprefix(_COLUMN_PREFIX)) if text.startswith(_COLUMN_PREFIX) else Source(constant=text)
 
 
 def _states(text: str) -> dict[str, str]:

@@ -11,10 +11,10 @@ from itertools import chain
 from typing import Literal
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
-from services.measurement.batch import Batch, StatusRow, TicketRow
+from services.chassis.database import upsert
+from services.measurement.batch import Batch, OutageRow, TicketRow
 from services.measurement.judgement import Reason
 from services.measurement.observation import STILL_OPEN
 from services.measurement.store import METADATA
@@ -77,7 +77,7 @@ def set_mark(connection: Connection, *, scope: Scope, tenant: str, subject: str,
         "causation_id": cause.causation_id,
         "traceparent": cause.traceparent,
     }
-    connection.execute(_insert(connection).values(**key, **clear, **ids).on_conflict_do_nothing())
+    upsert(MARKS, connection, {**key, **clear, **ids}, key=list(key), overwrite=False)
     row = connection.execute(sa.select(MARKS).filter_by(**key).with_for_update()).one()
     if row.reasons:
         span = Interval(min(span.start, Instant(row.first)), max(span.end, Instant(row.last)))
@@ -121,13 +121,14 @@ def latest_cause(connection: Connection, *, tenant: str, services: Collection[st
 def touched(batch: Batch) -> Iterable[tuple[str, Interval]]:
     """Each service of a batch with the time in which its figures may change.
 
-    A state holds on; a correction may move what it corrects; the first outage tells that its component reports by outages, at any time.
+    A state holds on; a correction may move what it corrects; the first outage tells that its component reports by outages, at any time; a
+    step of a ticket counts for the month in which the ticket was due, however long ago that was.
     """
     spans: dict[str, Interval] = {}
-    for row in chain[StatusRow | TicketRow](batch.statuses, batch.tickets):
-        _widen(spans, row.service, ALWAYS if row.revision > 0 else Interval(row.at, STILL_OPEN))
-    for outage in batch.outages:
-        _widen(spans, outage.service, ALWAYS)
+    for status in batch.statuses:
+        _widen(spans, status.service, ALWAYS if status.revision > 0 else Interval(status.at, STILL_OPEN))
+    for row in chain[OutageRow | TicketRow](batch.outages, batch.tickets):
+        _widen(spans, row.service, ALWAYS)
     for frame in batch.frames:
         for service in {batch.series[number].service for number in set(frame.rows["series"].tolist())}:
             _widen(spans, service, ALWAYS if frame.revises else Interval(frame.first, Instant(frame.last + 1)))
@@ -157,7 +158,3 @@ def _told(reasons: Iterable[Reason]) -> str:
 def _reasons(told: str) -> tuple[Reason, ...]:
     parts = [line.partition(" ") for line in told.split("\n") if line]
     return tuple(Reason(words=words, recorded_at=Instant(int(recorded_at))) for recorded_at, _, words in parts)
-
-
-def _insert(connection: Connection) -> sqlite.Insert | postgresql.Insert:
-    return sqlite.insert(MARKS) if connection.dialect.name == "sqlite" else postgresql.insert(MARKS)

@@ -4,31 +4,65 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from fractions import Fraction
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from services.vocabulary.calendar import Calendar
 from services.vocabulary.money import Money, Rounding
-from services.vocabulary.period import Interval, Microseconds
+from services.vocabulary.period import Instant, Interval, Microseconds
 
-Combine = Literal["any", "all"]
+Combine = Literal["any", "all", "pool"]
 NoData = Literal["undetermined", "up", "down", "exclude"]
+Planned = Literal["exclude", "up", "down"]
+Empty = Literal["good", "bad", "exclude", "undetermined"]
 Reopened = Literal["first-resolution", "runs-on"]
+Stop = Literal["resolved", "responded"]
+PriorityRule = Literal["last", "first", "highest"]
 Comparison = Literal[">=", ">"]
+CompositeRule = Literal["all", "any", "weighted", "journey"]
+CombineCredits = Literal["sum", "max"]
+Approval = Literal["none", "customer", "both"]
+ClaimFrom = Literal["period-end", "last-outage"]
+Disputes = Literal["provider", "customer", "either-down", "both-down", "auditor"]
 
 NO_TIME = Microseconds(0)
 
 
 @dataclass(frozen=True, kw_only=True)
+class MinimumOutage:
+    """Only outages of at least this length count, whole. `whole_minutes`: only whole UTC clock minutes of them are down at all.
+
+    `before_exclusions`: the length is that of the outage as it was, not of what is left of it after exclusions and service hours.
+    """
+
+    at_least: Microseconds
+    whole_minutes: bool = False
+    before_exclusions: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Availability:
-    """Eligible time not down / eligible time. `any`: down while any component is (union), `all`: only while all are (intersection)."""
+    """Eligible time not down / eligible time.
+
+    `any`: down while any component is (union), `all`: only while all are (intersection), `pool`: each component's own time counts,
+    as often as its weight says (component microseconds). Outside `hours` no time is eligible. Below `minimum_coverage` the verdict is
+    undetermined, whatever `no_data` says, unless known down time alone misses the target.
+    """
 
     components: tuple[str, ...]
     combine: Combine = "any"
+    weights: tuple[int, ...] = ()
     no_data: NoData = "undetermined"
+    minimum_coverage: Fraction = Fraction(0)
+    maintenance: Planned = "exclude"
+    minimum_outage: MinimumOutage | None = None
+    hours: Calendar | None = None
 
     def __post_init__(self) -> None:
         assert self.components, "an availability names what has to be available"
+        assert not self.weights or len(self.weights) == len(self.components), "a weight for each component"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,27 +73,83 @@ class RequestRatio:
 
 
 @dataclass(frozen=True, kw_only=True)
+class IntervalMean:
+    """1 − mean over fixed intervals of the interval's error rate. Intervals are cut at multiples of `every` since 1970 UTC.
+
+    An interval without a request is `empty`: free of errors, all bad, left out, or unknown.
+    """
+
+    every: Microseconds
+    components: tuple[str, ...] = ()
+    empty: Empty = "good"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimeSlices:
+    """Slices that kept their threshold / slices, cut as the intervals of `IntervalMean`.
+
+    Bad: the error rate is strictly above `error_above`, or the nearest-rank `percentile` of latency strictly above `latency_above_us`;
+    exactly one of the two is given. A slice with fewer than `minimum_events` is good, an `empty` one what the policy says. Bad slices
+    count only in runs of at least `minimum_consecutive`.
+    """
+
+    every: Microseconds
+    components: tuple[str, ...] = ()
+    error_above: Fraction | None = None
+    percentile: Fraction | None = None
+    latency_above_us: int | None = None
+    minimum_events: int = 1
+    minimum_consecutive: int = 1
+    empty: Empty = "good"
+
+
+@dataclass(frozen=True, kw_only=True)
 class ResponseTime:
     """Requests answered within the threshold (inclusive) / all requests. No components named: all of the service.
 
-    A silence longer than `expected_every` is reported as unknown time; 0 asks for no such check.
+    A silence longer than `expected_every` is reported as unknown time; 0 asks for no such check. With a `percentile` the promise is
+    that this nearest-rank percentile is within the threshold, which is the same as that share of requests being within it.
     """
 
     threshold_us: int
     components: tuple[str, ...] = ()
     expected_every: Microseconds = NO_TIME
+    percentile: Fraction | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResolutionTime:
-    """Tickets resolved within their time / tickets due. Time elapses around the clock. No priorities named: every one."""
+    """Tickets whose clock met its target / tickets due.
+
+    The clock starts when the ticket is opened, runs in `hours` (none: around the clock), stands still in the states of `pauses`, and
+    stops when the ticket is resolved, or first responded to. No priorities named: every one. `priority_rule` says which of the
+    priorities that a ticket had puts it here; the highest is the one named first in `priority_order`.
+    """
 
     within: Microseconds
     priorities: tuple[str, ...] = ()
     reopened: Reopened = "first-resolution"
+    stop: Stop = "resolved"
+    hours: Calendar | None = None
+    pauses: tuple[str, ...] = ()
+    priority_rule: PriorityRule = "last"
+    priority_order: tuple[str, ...] = ()
 
 
-Indicator = Availability | RequestRatio | ResponseTime | ResolutionTime
+@dataclass(frozen=True, kw_only=True)
+class Composite:
+    """A promise about other objectives of the same terms.
+
+    `all`, `any` and `weighted` count their verdicts (met weight / weight of those that apply), `journey` is the union of the bad time of
+    availabilities over the time eligible in all of them. Measured percentages are never multiplied or averaged.
+    """
+
+    of: tuple[str, ...]
+    rule: CompositeRule
+    weights: tuple[int, ...] = ()
+
+
+Indicator = Availability | RequestRatio | IntervalMean | TimeSlices | ResponseTime | ResolutionTime | Composite
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,8 +161,33 @@ class CreditTier:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HourlyRelief:
+    """A clock hour of the agreement's zone is free of charge when more than this is down in it, breach or not."""
+
+    more_than: Microseconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProportionalCredit:
+    """`times` the share of the whole that was bad, on a breach. Of a pool: minutes × share affected ÷ scheduled minutes."""
+
+    times: Fraction
+
+
+@dataclass(frozen=True, kw_only=True)
+class SliceCredit:
+    """`credit` for each `step` of attainment, or part of one, below the target, on a breach."""
+
+    step: Fraction
+    credit: Fraction
+
+
+CreditFormula = HourlyRelief | ProportionalCredit | SliceCredit
+
+
+@dataclass(frozen=True, kw_only=True)
 class Objective:
-    """An indicator of a service with its target. `decimals` is how it prints, never how it is compared."""
+    """An indicator of a service with its target. `decimals` is how it prints, never how it is compared. A formula, or tiers, not both."""
 
     id: str
     name: str
@@ -82,6 +197,8 @@ class Objective:
     target: Fraction
     decimals: int = 2
     credit_tiers: tuple[CreditTier, ...] = ()
+    credit_formula: CreditFormula | None = None
+    clause: str = ""
 
     def accepts(self, attainment: Fraction) -> bool:
         """Compares the unrounded value."""
@@ -89,28 +206,92 @@ class Objective:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExclusionClass:
+    """A ground on which time is taken out: its clause, who must approve, how long before it must be announced, how much a month."""
+
+    id: str
+    clause: str = ""
+    approval: Approval = "none"
+    notice: Microseconds = NO_TIME
+    monthly_cap: Microseconds | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Maintenance:
-    """Planned work that was agreed. No components named: all of the service."""
+    """Time that was agreed to be taken out. No components named: all of the service.
+
+    `announced_at` None: agreed in the terms themselves, always in time. `approved_by` names who approved what was claimed later.
+    """
 
     id: str
     service: str
     components: tuple[str, ...] = ()
     interval: Interval
     reason: str = ""
+    ground: ExclusionClass | None = None
+    announced_at: Instant | None = None
+    approved_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecurringMaintenance:
+    """A window that returns: on weekdays (Monday 0), every week or only the nth of that weekday in its month (5: the last).
+
+    It begins at a civil minute of the day in the terms' zone and lasts real elapsed time.
+    """
+
+    id: str
+    service: str
+    components: tuple[str, ...] = ()
+    days: tuple[int, ...]
+    weeks: tuple[int, ...] = ()
+    from_minute: int
+    lasts: Microseconds
+    reason: str = ""
+    ground: ExclusionClass | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClaimRule:
+    """How long a credit can be claimed: so many days, months, billing cycles or open days of a calendar; exactly one is not 0.
+
+    Counted from the last day of the period, or from the day of its last outage. The deadline is the last civil day, inclusive. A billing
+    cycle is a calendar month: two cycles end with the second month after the period.
+    """
+
+    days: int = 0
+    months: int = 0
+    cycles: int = 0
+    business_days: int = 0
+    calendar: Calendar | None = None
+    counted_from: ClaimFrom = "period-end"
 
 
 @dataclass(frozen=True, kw_only=True)
 class CreditRule:
-    """What credits are a share of, the most they can come to (a ratio of the charge), and how the amount is rounded, once."""
+    """What credits are a share of, how they come together, and how the amount is rounded, once.
+
+    `cap` is the most one period can cost, `yearly_cap` the most one contract year can, a ratio of its monthly charges together.
+    An amount that is not more than `minimum` is not paid. Without `pro_rata` a segment counts in full.
+    """
 
     charge: Money
     cap: Fraction
     rounding: Rounding = "half-even"
+    combine: CombineCredits = "sum"
+    minimum: Decimal = Decimal(0)
+    yearly_cap: Fraction | None = None
+    pro_rata: bool = True
+    claim: ClaimRule | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Terms:
-    """One version of an agreement's terms. `ends` is its last civil day, inclusive; `warn_at` the share of a budget, 3/4 for 75 %."""
+    """One version of an agreement's terms. `ends` is its last civil day, inclusive; `warn_at` the share of a budget, 3/4 for 75 %.
+
+    `disputes`: whose reading counts where provider and customer measured the same time and one of them says down; "auditor": the
+    provider's, until a named auditor settles.
+    """
 
     version: int
     zone: ZoneInfo
@@ -118,9 +299,12 @@ class Terms:
     ends: date | None = None
     objectives: tuple[Objective, ...]
     maintenance: tuple[Maintenance, ...] = ()
+    recurring: tuple[RecurringMaintenance, ...] = ()
     credit: CreditRule | None = None
     warn_at: Fraction = Fraction(3, 4)
     close_after_days: int = 0
+    hard_close_after_days: int | None = None
+    disputes: Disputes = "provider"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,9 @@ from services.vocabulary.identity import Role
 READERS = frozenset(Role)
 REPORTERS = frozenset({Role.OPERATOR, Role.SERVICE})
 CLOSERS = frozenset({Role.SERVICE_MANAGER, Role.SERVICE})
+PARTIES = frozenset({Role.SERVICE_MANAGER})
+PREVIEWERS = frozenset({Role.SERVICE_MANAGER, Role.AUDITOR})
+SETTLERS = frozenset({Role.AUDITOR})
 
 PERMISSIONS: Mapping[str, frozenset[Role]] = {
     "report_observations": REPORTERS,
@@ -16,4 +19,15 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
     "get_assessment": READERS,
     "close_period": CLOSERS,
     "measure_span": READERS,
+    "claim_exclusion": PARTIES,
+    "list_exclusions": READERS,
+    "approve_exclusion": PARTIES,
+    "refuse_exclusion": PARTIES,
+    "withdraw_exclusion": PARTIES,
+    "list_disputes": READERS,
+    "settle_dispute": SETTLERS,
+    "explain_assessment": READERS,
+    "get_timeline": READERS,
+    "get_outlook": READERS,
+    "preview_change": PREVIEWERS,
 }

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
+from fractions import Fraction
 from itertools import pairwise
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from services.measurement.figure import DayResult, Figure, counted, share_known
+from services.measurement.figure import DayResult, Figure, counted, nearest_rank, share_known
 from services.measurement.interval import NEVER, Spans, clip, length, union
 from services.measurement.objective import RequestRatio, ResponseTime
-from services.measurement.observation import Evidence, Int64s
+from services.measurement.observation import Evidence, Int64s, Latencies
 from services.vocabulary.period import Instant, Interval, Microseconds, days_between
 
 _Series = TypeVar("_Series")
@@ -28,11 +30,25 @@ def measure_request_ratio(indicator: RequestRatio, evidence: Evidence, *, seen: 
 
 
 def measure_response_time(indicator: ResponseTime, evidence: Evidence, *, seen: Interval, zone: ZoneInfo) -> Figure:
-    """Requests within the threshold / all requests whose instant lies in `seen`; silences only tell how much is known."""
+    """Requests within the threshold / all requests whose instant lies in `seen`; silences only tell how much is known.
+
+    A promised percentile is told, in microseconds, and the figure stays the share: the percentile is within the threshold exactly
+    when at least that share of the requests is.
+    """
     rows = _of_components(evidence.latencies, indicator.components)
     days = days_between(seen, zone)
     counts = [_counts_by_day(row.at, (row.us <= indicator.threshold_us).astype(np.int64), np.ones_like(row.at), days) for row in rows]
-    return _pooled(counts, days, silences=_silences([row.at for row in rows], seen, indicator.expected_every), seen=seen)
+    figure = _pooled(counts, days, silences=_silences([row.at for row in rows], seen, indicator.expected_every), seen=seen)
+    return figure if indicator.percentile is None else replace(figure, percentile_us=_percentile(rows, indicator.percentile, seen))
+
+
+def _percentile(rows: Sequence[Latencies], share: Fraction, seen: Interval) -> int | None:
+    """Exact, by nearest rank: the smallest latency that at least this share does not exceed; None of nothing."""
+    us = np.concatenate([np.array([], dtype=np.int64), *(row.us[(row.at >= seen.start) & (row.at < seen.end)] for row in rows)])
+    if not us.size:
+        return None
+    place = nearest_rank(share, of=us.size) - 1
+    return int(np.partition(us, place)[place])
 
 
 def _of_components(series: Mapping[str, _Series], components: Sequence[str]) -> list[_Series]:

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
 
-from upheld.agreements.v1 import agreements_pb2
+from google.protobuf.json_format import ParseDict
+from upheld.agreements.v1 import agreements_pb2, terms_pb2
 from upheld.measurement.v1 import assessment_pb2, measurement_pb2, observations_pb2
 from upheld.measurement.v1.measurement_pb2_grpc import MeasurementServicer
 
 from services.chassis.clock import Clock
-from services.chassis.context import Context
-from services.chassis.rpc import context_of
+from services.chassis.rpc import context_of, page_size
 from services.measurement.application import AgreementNotFound, Measurement
 from services.measurement.batch import Batch
+from services.measurement.inquiry import Change, Claimed, Inquiry
 from services.measurement.intake import Collection
+from services.measurement.parties import Body, Parties, parse_number
 from services.measurement.terms_copy import Agreement
 from services.measurement.wire import SignedTerms, assessment_message, result_message
-from services.vocabulary.errors import invalid
+from services.vocabulary.errors import Invalid, Violation
 from services.vocabulary.period import Interval, instant_of, parse_day, parse_instant, parse_month
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 SERVICE = "upheld.measurement.v1.Measurement"
 
-_MOST_ON_A_PAGE = 200
-_USUAL_ON_A_PAGE = 50
 _FROM_DAY = "1990-01-01"
 _TO_DAY = "2199-12-31"
 
@@ -38,8 +37,10 @@ _TO_DAY = "2199-12-31"
 class MeasurementRpc(MeasurementServicer):
     """The calls of measurement.proto."""
 
-    def __init__(self, measurement: Measurement, *, clock: Clock) -> None:
+    def __init__(self, measurement: Measurement, parties: Parties, inquiry: Inquiry, *, clock: Clock) -> None:
         self._measurement = measurement
+        self._parties = parties
+        self._inquiry = inquiry
         self._clock = clock
 
     async def ReportObservations(
@@ -70,7 +71,7 @@ class MeasurementRpc(MeasurementServicer):
     async def ListAssessments(
         self, request: measurement_pb2.ListAssessmentsRequest, context: Call
     ) -> measurement_pb2.ListAssessmentsResponse:
-        size = _page_size(request.page_size)
+        size = page_size(request.page_size)
         after = str(parse_month(request.page_token, place="page_token")) if request.page_token else ""
         found = await self._measurement.assessments(request.agreement_id, after=after, limit=size + 1, caller=context_of(context).caller)
         messages = [assessment_message(document) for document in found[:size]]
@@ -85,9 +86,89 @@ class MeasurementRpc(MeasurementServicer):
 
     async def ClosePeriod(self, request: measurement_pb2.ClosePeriodRequest, context: Call) -> assessment_pb2.Assessment:
         document = await self._measurement.close_period(
-            request.agreement_id, parse_month(request.period, place="period"), context=_because(context, request.reason)
+            request.agreement_id, parse_month(request.period, place="period"), context=context_of(context, because=request.reason)
         )
         return assessment_message(document)
+
+    async def ClaimExclusion(self, request: measurement_pb2.ClaimExclusionRequest, context: Call) -> measurement_pb2.Exclusion:
+        claimed = await self._parties.claim_exclusion(
+            request.agreement_id,
+            exclusion_class=request.exclusion_class,
+            service=request.service,
+            components=list(request.components),
+            interval=Interval(parse_instant(request.start, place="start"), parse_instant(request.end, place="end")),
+            reason=request.reason,
+            context=context_of(context, because=request.reason),
+        )
+        return _exclusion(claimed)
+
+    async def ListExclusions(self, request: measurement_pb2.ListExclusionsRequest, context: Call) -> measurement_pb2.ListExclusionsResponse:
+        size = page_size(request.page_size)
+        found = await self._parties.exclusions(
+            request.agreement_id,
+            after=parse_number(request.page_token, place="page_token"),
+            limit=size + 1,
+            known_at=parse_instant(request.known_at, place="known_at") if request.known_at else None,
+            caller=context_of(context).caller,
+        )
+        return measurement_pb2.ListExclusionsResponse(
+            exclusions=[_exclusion(each) for _, each in found[:size]], next_page_token=str(found[size - 1][0]) if len(found) > size else ""
+        )
+
+    async def ApproveExclusion(self, request: measurement_pb2.ApproveExclusionRequest, context: Call) -> measurement_pb2.Exclusion:
+        acting = context_of(context, because=request.reason)
+        return _exclusion(await self._parties.approve_exclusion(request.exclusion_id, reason=request.reason, context=acting))
+
+    async def RefuseExclusion(self, request: measurement_pb2.RefuseExclusionRequest, context: Call) -> measurement_pb2.Exclusion:
+        acting = context_of(context, because=request.reason)
+        return _exclusion(await self._parties.refuse_exclusion(request.exclusion_id, reason=request.reason, context=acting))
+
+    async def WithdrawExclusion(self, request: measurement_pb2.WithdrawExclusionRequest, context: Call) -> measurement_pb2.Exclusion:
+        acting = context_of(context, because=request.reason)
+        return _exclusion(await self._parties.withdraw_exclusion(request.exclusion_id, reason=request.reason, context=acting))
+
+    async def ListDisputes(self, request: measurement_pb2.ListDisputesRequest, context: Call) -> measurement_pb2.Disputes:
+        found = await self._parties.disputes(
+            request.agreement_id,
+            parse_month(request.period, place="period"),
+            known_at=parse_instant(request.known_at, place="known_at") if request.known_at else None,
+            caller=context_of(context).caller,
+        )
+        return ParseDict(found, measurement_pb2.Disputes())
+
+    async def SettleDispute(self, request: measurement_pb2.SettleDisputeRequest, context: Call) -> measurement_pb2.Settlement:
+        settled = await self._parties.settle_dispute(
+            request.agreement_id,
+            objective_id=request.objective_id,
+            interval=Interval(parse_instant(request.start, place="start"), parse_instant(request.end, place="end")),
+            down=request.down,
+            reason=request.reason,
+            context=context_of(context, because=request.reason),
+        )
+        return ParseDict(settled, measurement_pb2.Settlement())
+
+    async def ExplainAssessment(self, request: measurement_pb2.ExplainAssessmentRequest, context: Call) -> measurement_pb2.Explanation:
+        found = await self._inquiry.explanation(
+            request.agreement_id,
+            parse_month(request.period, place="period"),
+            objective_id=request.objective_id,
+            known_at=parse_instant(request.known_at, place="known_at") if request.known_at else None,
+            caller=context_of(context).caller,
+        )
+        return ParseDict(found, measurement_pb2.Explanation())
+
+    async def GetOutlook(self, request: measurement_pb2.GetOutlookRequest, context: Call) -> measurement_pb2.Outlook:
+        found = await self._inquiry.outlook(
+            request.agreement_id,
+            parse_month(request.period, place="period"),
+            known_at=parse_instant(request.known_at, place="known_at") if request.known_at else None,
+            caller=context_of(context).caller,
+        )
+        return ParseDict(found, measurement_pb2.Outlook())
+
+    async def PreviewChange(self, request: measurement_pb2.PreviewChangeRequest, context: Call) -> measurement_pb2.Preview:
+        found = await self._inquiry.preview(request.agreement_id, _change(request), caller=context_of(context).caller)
+        return ParseDict(found, measurement_pb2.Preview())
 
 
 class AgreementsDesk:
@@ -112,6 +193,35 @@ class AgreementsDesk:
             ended_at=instant_of(self._clock.now()) if last_day is not None else None,
         )
 
+    async def read_terms(self, document: str) -> terms_pb2.Terms:
+        """Refuses with `Invalid`, naming every fault, and with `Unavailable`."""
+        answer = await self._stub.ValidateTerms(agreements_pb2.ValidateTermsRequest(document=document))
+        if not answer.valid:
+            raise Invalid(*(Violation(place=each.place, rule=each.rule) for each in answer.violations))
+        return answer.terms
+
+
+def _change(request: measurement_pb2.PreviewChangeRequest) -> Change:
+    asked = request.exclusion
+    return Change(
+        document=request.document,
+        effective_on=parse_day(request.effective_on, place="effective_on") if request.effective_on else None,
+        exclusion=Claimed(
+            exclusion_class=asked.exclusion_class,
+            service=asked.service,
+            components=tuple(asked.components),
+            interval=Interval(parse_instant(asked.start, place="exclusion.start"), parse_instant(asked.end, place="exclusion.end")),
+            reason=asked.reason,
+        )
+        if request.HasField("exclusion")
+        else None,
+        calculator_version=request.calculator_version,
+    )
+
+
+def _exclusion(body: Body) -> measurement_pb2.Exclusion:
+    return ParseDict(body, measurement_pb2.Exclusion())
+
 
 def _signed(version: agreements_pb2.TermsVersion) -> SignedTerms:
     return SignedTerms(
@@ -135,7 +245,7 @@ def _collect(collected: Collection, observations: Sequence[observations_pb2.Obse
 
 
 def _fields(observation: observations_pb2.Observation) -> dict[str, object]:
-    """The JSON form of an observation; a field that says nothing is left out."""
+    """The JSON form of an observation. An empty text is an absent field there, and a revision of 0 is one that nobody gave."""
     kind = observation.WhichOneof("value")
     if kind is None:
         return {"kind": ""}
@@ -151,14 +261,3 @@ def _fields(observation: observations_pb2.Observation) -> dict[str, object]:
     value = getattr(observation, kind)
     told |= {field.name: getattr(value, field.name) for field in value.DESCRIPTOR.fields}
     return told
-
-
-def _because(call: Call, reason: str) -> Context:
-    context = context_of(call)
-    return replace(context, reason=reason) if reason else context
-
-
-def _page_size(asked: int) -> int:
-    if not 0 <= asked <= _MOST_ON_A_PAGE:
-        raise invalid("page_size", f"must be from 1 to {_MOST_ON_A_PAGE}, not {asked}")
-    return asked or _USUAL_ON_A_PAGE

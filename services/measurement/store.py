@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from services.measurement.batch import Batch, Observations, OutageRow, Series, StatusRow, TicketRow
 from services.measurement.frame import Frame, SampleKind, parts, renumbered, unpacked, without_repeats
-from services.measurement.observation import State, TicketState
+from services.measurement.observation import STILL_OPEN, State, TicketState
 from services.vocabulary.errors import Conflict
 from services.vocabulary.period import Instant, Interval
 
@@ -28,6 +28,15 @@ BATCHES = sa.Table(
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("digest", sa.Text, nullable=False),
     sa.Column("recorded_at", sa.BigInteger, nullable=False),
+)
+REPORTERS = sa.Table(
+    "batch_reporters",
+    METADATA,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("reported_by", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
 )
 SERIES = sa.Table(
     "series",
@@ -85,7 +94,7 @@ TICKETS = _told(
     sa.Column("priority", sa.Text, nullable=False),
     sa.Column("step", sa.BigInteger, nullable=False),
 )
-_AMONG = 500
+_ASKED_AT_ONCE = 500
 
 
 class BatchNameReused(Conflict):
@@ -96,26 +105,32 @@ class BatchNameReused(Conflict):
 
 @dataclass(frozen=True, kw_only=True)
 class Receipt:
-    """What became of a batch: how many observations are new, how many had been told before."""
+    """What became of a batch: how many observations are new, how many had been told before, and whether some replace what was told.
+
+    The end of an outage that was open replaces nothing.
+    """
 
     batch: str
     accepted: int
     repeated: int
+    corrects: bool = False
 
 
-def record(connection: Connection, batch: Batch, *, tenant: str, recorded_at: Instant) -> Receipt:
-    """Keeps what is new of the batch; refuses with `BatchNameReused`."""
+def record(connection: Connection, batch: Batch, *, tenant: str, recorded_at: Instant, reported_by: str = "", reason: str = "") -> Receipt:
+    """Keeps what is new of the batch, and who reported it why; refuses with `BatchNameReused`."""
     named = {"tenant": tenant, "source": batch.source, "name": batch.name}
     if not _insert_new(connection, BATCHES, [{**named, "digest": batch.digest, "recorded_at": recorded_at}]):
         same = sa.select(BATCHES.c.digest).filter_by(**named)
         if connection.execute(same).scalar_one() != batch.digest:
             raise BatchNameReused(f"{batch.source} has used the batch name {batch.name!r} for other observations")
         return Receipt(batch=batch.name, accepted=0, repeated=len(batch))
+    _insert_new(connection, REPORTERS, [{**named, "reported_by": reported_by, "reason": reason}])
     common: dict[str, object] = {"tenant": tenant, "batch": batch.name, "recorded_at": recorded_at}
+    corrects = _corrects(connection, batch, tenant)
     accepted = _record_frames(connection, batch, tenant, recorded_at)
     for table, rows in ((STATUSES, batch.statuses), (OUTAGES, batch.outages), (TICKETS, batch.tickets)):
         accepted += _record_rows(connection, table, rows, common)
-    return Receipt(batch=batch.name, accepted=accepted, repeated=len(batch) - accepted)
+    return Receipt(batch=batch.name, accepted=accepted, repeated=len(batch) - accepted, corrects=corrects)
 
 
 def observations(
@@ -133,13 +148,50 @@ def observations(
     )
 
 
+def reporter_of(connection: Connection, *, tenant: str, source: str, name: str) -> tuple[str, str] | None:
+    """Who reported the batch, and the reason that was given. None: nobody did, or before reporters were kept."""
+    found = sa.select(REPORTERS.c.reported_by, REPORTERS.c.reason).filter_by(tenant=tenant, source=source, name=name)
+    row = connection.execute(found).first()
+    return None if row is None else (row.reported_by, row.reason)
+
+
+def _corrects(connection: Connection, batch: Batch, tenant: str) -> bool:
+    """Some of it is a higher revision of what is here."""
+    if any(frame.revises for frame in batch.frames):
+        return True
+    told = (
+        (STATUSES, batch.statuses, sa.true()),
+        (OUTAGES, batch.outages, OUTAGES.c.until != STILL_OPEN),
+        (TICKETS, batch.tickets, sa.true()),
+    )
+    return any(_replaces(connection, table.select().where(whole), table, rows, tenant) for table, rows, whole in told)
+
+
+def _replaces(
+    connection: Connection,
+    known: sa.Select[tuple[object, ...]],
+    table: sa.Table,
+    rows: Sequence[StatusRow | OutageRow | TicketRow],
+    tenant: str,
+) -> bool:
+    revised = {row.id: row.revision for row in rows if row.revision > 0}
+    source = rows[0].source if rows else ""
+    named = sorted(revised)
+    for start in range(0, len(named), _ASKED_AT_ONCE):
+        some = table.c.id.in_(named[start : start + _ASKED_AT_ONCE])
+        found = connection.execute(known.where(table.c.tenant == tenant, table.c.source == source, some))
+        if any(row.revision < revised[row.id] for row in found):
+            return True
+    return False
+
+
 def _record_rows(
     connection: Connection, table: sa.Table, rows: Sequence[StatusRow | OutageRow | TicketRow], common: dict[str, object]
 ) -> int:
     """How many were new."""
     if not rows:
         return 0
-    insert = _insert(table, connection).on_conflict_do_nothing().returning(table.c.id)
+    insert = insert_into(table, connection).on_conflict_do_nothing().returning(table.c.id)
     return len(connection.execute(insert, [{**asdict(row), **common} for row in rows]).all())
 
 
@@ -176,7 +228,7 @@ def _numbers(connection: Connection, tenant: str, series: Sequence[Series]) -> l
     if not series:
         return []
     rows = [{"tenant": tenant, "service": each.service, "component": each.component} for each in series]
-    connection.execute(_insert(SERIES, connection).on_conflict_do_nothing(), rows)
+    connection.execute(insert_into(SERIES, connection).on_conflict_do_nothing(), rows)
     known = {named: number for number, named in _series_of(connection, tenant, {each.service for each in series}).items()}
     return [known[each] for each in series]
 
@@ -184,8 +236,8 @@ def _numbers(connection: Connection, tenant: str, series: Sequence[Series]) -> l
 def _series_of(connection: Connection, tenant: str, services: Collection[str]) -> dict[int, Series]:
     found: dict[int, Series] = {}
     named = sorted(services)
-    for start in range(0, len(named), _AMONG):
-        some = sa.select(SERIES).filter_by(tenant=tenant).where(SERIES.c.service.in_(named[start : start + _AMONG]))
+    for start in range(0, len(named), _ASKED_AT_ONCE):
+        some = sa.select(SERIES).filter_by(tenant=tenant).where(SERIES.c.service.in_(named[start : start + _ASKED_AT_ONCE]))
         found |= {row.number: Series(row.service, row.component) for row in connection.execute(some)}
     return found
 
@@ -271,8 +323,9 @@ def _tickets(connection: Connection, tenant: str, services: Collection[str], kno
 def _insert_new(connection: Connection, table: sa.Table, rows: Sequence[dict[str, object]]) -> int:
     """How many of them had not been there."""
     options = {"preserve_rowcount": True}
-    return connection.execute(_insert(table, connection).on_conflict_do_nothing(), rows, execution_options=options).rowcount
+    return connection.execute(insert_into(table, connection).on_conflict_do_nothing(), rows, execution_options=options).rowcount
 
 
-def _insert(table: sa.Table, connection: Connection) -> sqlite.Insert | postgresql.Insert:
+def insert_into(table: sa.Table, connection: Connection) -> sqlite.Insert | postgresql.Insert:
+    """The database's own insert, which can say what is to happen on a conflict."""
     return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)

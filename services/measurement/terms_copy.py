@@ -29,6 +29,12 @@ TERMS = sa.Table(
     sa.Column("recorded_at", sa.BigInteger, nullable=False),
     sa.Column("terms", sa.LargeBinary, nullable=False),
 )
+CUSTOMERS = sa.Table(
+    "customers",
+    METADATA,
+    sa.Column("agreement_id", sa.Text, primary_key=True),
+    sa.Column("customer", sa.Text, nullable=False, index=True),
+)
 ENDINGS = sa.Table(
     "endings",
     METADATA,
@@ -85,7 +91,7 @@ class Agreement:
         return replace(self, versions=versions, last_day=self.last_day if is_ended else None) if versions else None
 
 
-def keep_version(connection: Connection, agreement_id: str, signed: SignedTerms) -> None:
+def _keep_version(connection: Connection, agreement_id: str, signed: SignedTerms) -> None:
     row = {
         "agreement_id": agreement_id,
         "version": signed.version,
@@ -103,10 +109,14 @@ def keep_ending(connection: Connection, agreement_id: str, *, last_day: date, re
 
 
 def keep(connection: Connection, agreement: Agreement) -> None:
+    """All that was answered. An ending that is known already keeps the instant at which it became so."""
     for signed in agreement.versions:
-        keep_version(connection, agreement.id, signed)
+        _keep_version(connection, agreement.id, signed)
+    upsert(CUSTOMERS, connection, {"agreement_id": agreement.id, "customer": agreement.customer}, key=["agreement_id"])
     if agreement.last_day is not None and agreement.ended_at is not None:
-        keep_ending(connection, agreement.id, last_day=agreement.last_day, recorded_at=agreement.ended_at)
+        known = connection.execute(sa.select(ENDINGS.c.last_day).where(ENDINGS.c.agreement_id == agreement.id)).scalar()
+        if known != agreement.last_day.isoformat():
+            keep_ending(connection, agreement.id, last_day=agreement.last_day, recorded_at=agreement.ended_at)
 
 
 def agreement(connection: Connection, agreement_id: str) -> Agreement | None:
@@ -115,8 +125,10 @@ def agreement(connection: Connection, agreement_id: str) -> Agreement | None:
     return found[0] if found else None
 
 
-def agreements_of(connection: Connection, provider: str) -> Sequence[Agreement]:
-    return _agreements(connection, TERMS.c.provider == provider)
+def agreements_of(connection: Connection, party: str) -> Sequence[Agreement]:
+    """Those in which it is the provider or the customer."""
+    bought = sa.select(CUSTOMERS.c.agreement_id).where(CUSTOMERS.c.customer == party)
+    return _agreements(connection, sa.or_(TERMS.c.provider == party, TERMS.c.agreement_id.in_(bought)))
 
 
 def agreements(connection: Connection) -> Sequence[Agreement]:

@@ -1,4 +1,7 @@
-"""What measurement does without being asked: assesses what is marked, refreshes open months, closes ended ones. Decides nothing."""
+"""What measurement does without being asked: assesses what is marked, what time alone has changed, and closes ended months.
+
+Decides nothing.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from datetime import datetime, timedelta
 from services.chassis.clock import Clock
 from services.measurement.application import Measurement
 
-_REFRESH_EVERY = timedelta(minutes=1)
+_REFRESH_EVERY = timedelta(hours=1)
 _MARKS_OF_OTHERS_S = 1.0
 
 
@@ -31,7 +34,12 @@ class Assessor:
 
 
 class PeriodTimer:
-    """A runner: looks every so many seconds for months to close, and once a minute of the platform's clock at how the open ones stand."""
+    """A runner: looks every so many seconds, by the platform's clock, which months are due.
+
+    To be closed: those whose days after the end are over. To be assessed anew: those for which the instant has come that their last
+    assessment named: once a minute while something is down, when a ticket falls due, when a segment or the month ends. What another
+    process assessed, and what lists show of quiet months, is caught up with once an hour, and at the start.
+    """
 
     name = "period-timer"
 
@@ -50,7 +58,8 @@ class PeriodTimer:
         """How many periods it closed."""
         closed = await self._measurement.close_due()
         now = self._clock.now()
-        if self._refreshed_at is None or now - self._refreshed_at >= _REFRESH_EVERY:
-            await self._measurement.refresh()
+        everything = self._refreshed_at is None or now - self._refreshed_at >= _REFRESH_EVERY
+        await self._measurement.refresh(everything=everything)
+        if everything:
             self._refreshed_at = now
         return closed

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from decimal import Decimal
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from services.chassis.events import Recorded
-from services.measurement.judgement import Document, Event, PeriodClosed, PeriodRestated
-from services.measurement.store import METADATA
+from services.measurement import marks
+from services.measurement.credit import BookedCredit
+from services.measurement.judgement import Document, PeriodClosed, PeriodRestated, Reason
+from services.measurement.marks import Cause
+from services.measurement.store import METADATA, insert_into
+from services.measurement.stored import Stored
+from services.vocabulary.money import Money
+from services.vocabulary.period import Instant, Interval, parse_instant, parse_month
 
 PERIODS = sa.Table(
     "periods",
@@ -21,13 +27,27 @@ PERIODS = sa.Table(
     sa.Column("closed", sa.Boolean, nullable=False),
     sa.Column("document", sa.Text, nullable=False),
 )
+BOOKED = sa.Table(
+    "booked_credits",
+    METADATA,
+    sa.Column("agreement_id", sa.Text, primary_key=True),
+    sa.Column("period", sa.Text, primary_key=True),
+    sa.Column("revision", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("recorded_at", sa.BigInteger, nullable=False),
+    sa.Column("currency", sa.Text, nullable=False),
+    sa.Column("amount", sa.Text, nullable=False),
+    sa.Column("charge", sa.Text, nullable=False),
+)
 
 
-def apply(connection: Connection, recorded: Recorded[Event]) -> None:
+def apply(connection: Connection, recorded: Recorded[Stored]) -> None:
     """The projection: what was stated replaces what was running, for good."""
     match recorded.event:
         case PeriodClosed() | PeriodRestated() as stated:
             _put(connection, stated.assessment, closed=True)
+            _book(connection, stated.assessment)
+            if isinstance(stated, PeriodRestated) and Decimal(stated.credit_difference):
+                _mark_later_months(connection, stated, recorded)
         case _:
             return
 
@@ -45,17 +65,60 @@ def months(connection: Connection, agreement_id: str, *, after: str, limit: int)
 
 def closed_months(connection: Connection) -> set[tuple[str, str]]:
     """(agreement, period) of every closed one."""
-    return {(row.agreement_id, row.period) for row in connection.execute(sa.select(PERIODS).where(PERIODS.c.closed))}
+    found = sa.select(PERIODS.c.agreement_id, PERIODS.c.period).where(PERIODS.c.closed)
+    return {(row.agreement_id, row.period) for row in connection.execute(found)}
+
+
+def booked(connection: Connection, agreement_id: str, *, before: str, known_at: Instant | None) -> Sequence[BookedCredit]:
+    """What each closed month before a period paid, by its newest revision known then, in the order of time."""
+    found = sa.select(BOOKED).where(BOOKED.c.agreement_id == agreement_id, BOOKED.c.period < before)
+    if known_at is not None:
+        found = found.where(BOOKED.c.recorded_at <= known_at)
+    newest = {row.period: row for row in connection.execute(found.order_by(BOOKED.c.period, BOOKED.c.revision))}
+    return [
+        BookedCredit(
+            month=parse_month(row.period, place="period"),
+            amount=Money(Decimal(row.amount), row.currency),
+            charge=Money(Decimal(row.charge), row.currency),
+        )
+        for row in newest.values()
+    ]
+
+
+def _book(connection: Connection, document: Document) -> None:
+    credit = document["credit"]
+    if not isinstance(credit, dict):
+        return
+    row = {
+        "agreement_id": document["agreement_id"],
+        "period": document["period"],
+        "revision": document["revision"],
+        "recorded_at": parse_instant(str(document["recorded_at"]), place="recorded_at"),
+        "currency": credit["currency"],
+        "amount": credit["amount"],
+        "charge": credit["monthly_charge"],
+    }
+    connection.execute(insert_into(BOOKED, connection).values(**row).on_conflict_do_nothing())
+
+
+def _mark_later_months(connection: Connection, restated: PeriodRestated, recorded: Recorded[Stored]) -> None:
+    """What a year has left is less or more now."""
+    metadata = recorded.metadata
+    reason = Reason(words=f"restatement of {restated.period}", recorded_at=parse_instant(metadata.recorded_at, place="recorded_at"))
+    cause = Cause(
+        reason=reason,
+        correlation_id=metadata.correlation_id,
+        causation_id=metadata.event_id,
+        traceparent=metadata.traceparent,
+    )
+    after = Interval(parse_instant(str(restated.assessment["end"]), place="end"), marks.ALWAYS.end)
+    marks.set_mark(connection, scope="agreement", tenant=restated.provider, subject=restated.agreement_id, span=after, cause=cause)
 
 
 def _put(connection: Connection, document: Document, *, closed: bool) -> None:
     key = {"agreement_id": document["agreement_id"], "period": document["period"]}
     row = {**key, "closed": closed, "document": json.dumps(document)}
-    insert = _insert(PERIODS, connection).values(**row)
+    insert = insert_into(PERIODS, connection).values(**row)
     overwritten = {"closed": insert.excluded.closed, "document": insert.excluded.document}
     still_open = None if closed else PERIODS.c.closed.is_(False)
     connection.execute(insert.on_conflict_do_update(index_elements=list(key), set_=overwritten, where=still_open))
-
-
-def _insert(table: sa.Table, connection: Connection) -> sqlite.Insert | postgresql.Insert:
-    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)

@@ -5,58 +5,76 @@ An assessment's document is its JSON form: the fields of `assessment.proto` in s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, assert_never, get_args
 
 from google.protobuf.json_format import ParseDict
 from upheld.agreements.v1 import terms_pb2
 from upheld.measurement.v1 import assessment_pb2
 
-from services.measurement.assessment import CALCULATOR_VERSION, Assessment, ObjectiveResult
-from services.measurement.batch import evidence_of
-from services.measurement.credit import Credit
+from services.measurement.assessment import Assessment, ObjectiveResult
+from services.measurement.credit import Credit, CreditLine
 from services.measurement.error_budget import Progress
-from services.measurement.figure import DayResult, ExclusionSpan, OutageSpan, TicketResult
+from services.measurement.figure import DayResult, ExclusionSpan, OutageSpan, SliceResult, TicketResult
 from services.measurement.judgement import Document, Leaf, ResultDocument
 from services.measurement.objective import (
     Availability,
+    ClaimRule,
+    Composite,
+    CreditFormula,
     CreditRule,
     CreditTier,
+    Disputes,
+    Empty,
+    ExclusionClass,
+    HourlyRelief,
     Indicator,
+    IntervalMean,
     Maintenance,
+    MinimumOutage,
     Objective,
+    ProportionalCredit,
+    RecurringMaintenance,
     RequestRatio,
     ResolutionTime,
     ResponseTime,
+    SliceCredit,
     Terms,
     TermsInForce,
+    TimeSlices,
 )
+from services.vocabulary.calendar import WEEKDAYS, Calendar, Hours
 from services.vocabulary.errors import invalid
 from services.vocabulary.money import parse_money
 from services.vocabulary.period import SECOND, Instant, Interval, Microseconds, instant_text, parse_day, parse_instant, parse_zone
-from services.vocabulary.ratio import exact, floored_percent, parse_percent, trimmed_percent
-
-__all__ = [
-    "SignedTerms",
-    "assessment_message",
-    "document_of",
-    "evidence_of",
-    "in_force",
-    "organisation_of",
-    "result_message",
-    "result_of",
-    "terms_of",
-]
+from services.vocabulary.ratio import exact, floored_percent, parse_percent, plain_decimal, trimmed_percent
 
 SPREAD_DECIMALS = 4
 """Decimals of percentages that no objective sets: coverage, budget spent."""
 
+_WEEKS = ("first", "second", "third", "fourth", "last")
+_DECIMAL = re.compile(r"\d{1,15}(\.\d{1,9})?", re.ASCII)
+_CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)|24:00", re.ASCII)
+
+_RESULT_BEFORE: ResultDocument = {
+    "ignored": [],
+    "outside": [],
+    "slices": [],
+    "percentile_ms": "",
+    "clause": "",
+    "needed": "",
+    "scale": 1,
+}
+_TICKET_BEFORE: Leaf = {"counted_us": 0, "allowed_us": 0, "clock": ""}
+
 T = TypeVar("T", bound=str)
+N = TypeVar("N")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,17 +89,28 @@ class SignedTerms:
 
 def terms_of(message: terms_pb2.Terms, *, version: int) -> Terms:
     """The calculator's terms; refuses with `Invalid` what no agreement could have signed."""
+    zone = parse_zone(message.zone)
+    calendars = {each.id: _calendar(each, message.zone) for each in message.calendars}
+    classes = exclusion_classes_of(message)
     return Terms(
         version=version,
-        zone=parse_zone(message.zone),
+        zone=zone,
         effective=parse_day(message.effective_on, place="effective_on"),
         ends=parse_day(message.ends_on, place="ends_on") if message.ends_on else None,
-        objectives=tuple(_objective(each) for each in message.objectives),
-        maintenance=tuple(_maintenance(each) for each in message.maintenance),
-        credit=_credit_rule(message.credit) if message.HasField("credit") and message.credit.currency else None,
+        objectives=tuple(_objective(each, calendars) for each in message.objectives),
+        maintenance=tuple(_maintenance(each, classes) for each in message.maintenance),
+        recurring=tuple(_recurring(each, classes) for each in message.recurring_maintenance),
+        credit=_credit_rule(message.credit, calendars) if message.HasField("credit") and message.credit.currency else None,
         warn_at=parse_percent(message.warn_at_percent or "75", place="warn_at_percent"),
         close_after_days=message.close_after_days,
+        hard_close_after_days=message.hard_close_after_days or None,
+        disputes=_one_of(message.disputes, get_args(Disputes), place="disputes", otherwise="provider"),
     )
+
+
+def exclusion_classes_of(message: terms_pb2.Terms) -> Mapping[str, ExclusionClass]:
+    """The grounds on which the terms let time be taken out, by id."""
+    return {each.id: _exclusion_class(each) for each in message.exclusion_classes}
 
 
 def in_force(versions: Iterable[SignedTerms], *, last_day: date | None = None) -> tuple[TermsInForce, ...]:
@@ -116,10 +145,12 @@ def document_of(assessment: Assessment) -> Document:
         "revision": 0,
         "objectives": [result_of(result) for result in assessment.objectives],
         "credit": _credit(assessment.credit),
-        "calculator_version": CALCULATOR_VERSION,
+        "calculator_version": assessment.calculator,
         "recorded_at": "",
         "terms_versions": list(assessment.terms_versions),
         "restatement_cause": "",
+        "credit_difference": "",
+        "changes": [],
         "zone": assessment.zone.key,
     }
 
@@ -156,87 +187,310 @@ def result_of(result: ObjectiveResult) -> ResultDocument:
         "terms_version": result.terms_version,
         "start": instant_text(result.interval.start),
         "end": instant_text(result.interval.end),
+        "ignored": [_span(span) for span in result.ignored],
+        "outside": [_interval(interval) for interval in result.outside],
+        "slices": [_slice(each) for each in result.slices],
+        "percentile_ms": "" if result.percentile_us is None else _milliseconds(result.percentile_us),
+        "clause": objective.clause,
+        "needed": result.needed,
+        "scale": result.scale,
     }
 
 
+def as_written_now(document: Document) -> Document:
+    """A recorded document with every field of today's contract: what an older calculator could not say is told as it was then.
+
+    It took no outage for too short, knew no service hours, and paid every amount above nothing.
+    """
+    objectives, credit = document["objectives"], document["credit"]
+    assert isinstance(objectives, list), "a document lists its objectives"
+    results: list[int | ResultDocument] = [result_as_written_now(each) for each in objectives if isinstance(each, dict)]
+    before: Document = {"credit_difference": "", "changes": []}
+    return {**before, **document, "objectives": results, "credit": _credit_as_written_now(credit) if isinstance(credit, dict) else None}
+
+
+def result_as_written_now(result: ResultDocument) -> ResultDocument:
+    """As `as_written_now`, of one objective's result."""
+    tickets = result["tickets"]
+    assert isinstance(tickets, list), "a result lists its tickets"
+    told: ResultDocument = {**_RESULT_BEFORE, **result}
+    return {**told, "tickets": [{**_TICKET_BEFORE, **ticket} for ticket in tickets]}
+
+
 def assessment_message(document: Document) -> assessment_pb2.Assessment:
-    return ParseDict(document, assessment_pb2.Assessment())
+    return ParseDict(as_written_now(document), assessment_pb2.Assessment())
 
 
 def result_message(document: ResultDocument) -> assessment_pb2.ObjectiveResult:
-    return ParseDict(document, assessment_pb2.ObjectiveResult())
+    return ParseDict(result_as_written_now(document), assessment_pb2.ObjectiveResult())
 
 
-def _objective(message: terms_pb2.Objective) -> Objective:
+def _credit_as_written_now(credit: ResultDocument) -> ResultDocument:
+    amount = str(credit["amount"])
+    before: ResultDocument = {"lines": [], "paid": Decimal(amount) > 0, "calculated": amount, "claim_until": "", "yearly_capped": False}
+    return {**before, **credit}
+
+
+def _calendar(message: terms_pb2.Calendar, zone: str) -> Calendar:
+    closed = (*message.holidays, *message.also_closed)
+    return Calendar(
+        id=message.id,
+        zone=parse_zone(message.zone or zone),
+        hours=tuple(
+            Hours(
+                days=_weekdays(each.days),
+                from_minute=_minute(getattr(each, "from"), place="from"),
+                to_minute=_minute(each.to, place="to"),
+            )
+            for each in message.hours
+        ),
+        closed=frozenset(parse_day(each.day, place="day") for each in closed),
+    )
+
+
+def _exclusion_class(message: terms_pb2.ExclusionClass) -> ExclusionClass:
+    return ExclusionClass(
+        id=message.id,
+        clause=message.clause,
+        approval=_one_of(message.approval, ("none", "customer", "both"), place="approval", otherwise="none"),
+        notice=_seconds(message.notice_s),
+        monthly_cap=_seconds(message.monthly_cap_s) if message.monthly_cap_s else None,
+    )
+
+
+def _objective(message: terms_pb2.Objective, calendars: Mapping[str, Calendar]) -> Objective:
+    indicator = _indicator(message.indicator, calendars)
     return Objective(
         id=message.id,
         name=message.name,
         service=message.service,
-        indicator=_indicator(message.indicator),
+        indicator=indicator,
         comparison=_one_of(message.comparison, (">=", ">"), place="comparison", otherwise=">="),
-        target=parse_percent(message.target_percent, place="target_percent"),
+        target=_target(message.target_percent, indicator),
         decimals=message.decimals,
         credit_tiers=tuple(
             CreditTier(below=parse_percent(tier.below_percent, place="below"), credit=parse_percent(tier.credit_percent, place="credit"))
             for tier in message.credits
         ),
+        credit_formula=_credit_formula(message.credit_formula) if message.HasField("credit_formula") else None,
+        clause=message.clause,
     )
 
 
-def _indicator(message: terms_pb2.Indicator) -> Indicator:
+def _target(percent: str, indicator: Indicator) -> Fraction:
+    """A promise about a percentile states no share of its own: it is the percentile."""
+    if not percent and isinstance(indicator, ResponseTime) and indicator.percentile is not None:
+        return indicator.percentile
+    return parse_percent(percent, place="target_percent")
+
+
+def _credit_formula(message: terms_pb2.CreditFormula) -> CreditFormula:
+    match message.WhichOneof("kind"):
+        case "hourly_relief":
+            return HourlyRelief(more_than=_seconds(message.hourly_relief.more_than_s))
+        case "proportional":
+            return ProportionalCredit(times=Fraction(_decimal(message.proportional.times, place="times")))
+        case "per_step":
+            step = parse_percent(message.per_step.step_percent, place="step")
+            if not step:
+                raise invalid("step", "must be more than 0")
+            return SliceCredit(step=step, credit=parse_percent(message.per_step.credit_percent, place="percent"))
+        case unknown:
+            raise invalid("credit_formula", f"is of no kind that this calculator knows: {unknown}")
+
+
+def _indicator(message: terms_pb2.Indicator, calendars: Mapping[str, Calendar]) -> Indicator:
     match message.WhichOneof("kind"):
         case "availability":
-            availability = message.availability
-            return Availability(
-                components=tuple(availability.components),
-                combine=_one_of(availability.combine, ("any", "all"), place="combine", otherwise="any"),
-                no_data=_one_of(availability.no_data, ("undetermined", "up", "down", "exclude"), place="no_data", otherwise="undetermined"),
-            )
+            return _availability(message.availability, calendars)
         case "request_ratio":
             return RequestRatio(components=tuple(message.request_ratio.components))
+        case "interval_mean":
+            mean = message.interval_mean
+            return IntervalMean(every=_every(mean.every_s), components=tuple(mean.components), empty=_empty(mean.empty))
+        case "time_slices":
+            return _time_slices(message.time_slices)
         case "response_time":
+            response = message.response_time
             return ResponseTime(
-                components=tuple(message.response_time.components),
-                threshold_us=_floored_us(message.response_time.threshold_ms),
-                expected_every=Microseconds(message.response_time.expected_every_s * SECOND),
+                components=tuple(response.components),
+                threshold_us=_floored_us(response.threshold_ms),
+                expected_every=_seconds(response.expected_every_s),
+                percentile=_percentage(response.percentile, place="percentile"),
             )
         case "resolution_time":
-            return ResolutionTime(
-                within=Microseconds(message.resolution_time.within_s * SECOND),
-                priorities=tuple(message.resolution_time.priorities),
-                reopened=_one_of(
-                    message.resolution_time.reopened, ("first-resolution", "runs-on"), place="reopened", otherwise="first-resolution"
-                ),
+            return _resolution_time(message.resolution_time, calendars)
+        case "composite":
+            composite = message.composite
+            return Composite(
+                of=tuple(composite.of),
+                rule=_one_of(composite.rule, ("all", "any", "weighted", "journey"), place="rule", otherwise="all"),
+                weights=_weights(composite.weights, composite.of),
             )
         case unknown:
             raise invalid("indicator", f"is of no kind that this calculator knows: {unknown}")
 
 
-def _floored_us(threshold_ms: str) -> int:
-    """Latencies are rounded up to whole microseconds, thresholds down: what was beyond stays beyond."""
-    return int(Decimal(threshold_ms) * 1000)
+def _availability(message: terms_pb2.Availability, calendars: Mapping[str, Calendar]) -> Availability:
+    return Availability(
+        components=tuple(message.components),
+        combine=_one_of(message.combine, ("any", "all", "pool"), place="combine", otherwise="any"),
+        weights=_weights(message.weights, message.components),
+        no_data=_one_of(message.no_data, ("undetermined", "up", "down", "exclude"), place="no_data", otherwise="undetermined"),
+        minimum_coverage=_percentage(message.minimum_coverage_percent, place="minimum_coverage") or Fraction(0),
+        maintenance=_one_of(message.maintenance, ("exclude", "up", "down"), place="maintenance", otherwise="exclude"),
+        minimum_outage=_minimum_outage(message.minimum_outage) if message.HasField("minimum_outage") else None,
+        hours=_hours(message.hours, calendars),
+    )
 
 
-def _maintenance(message: terms_pb2.MaintenanceWindow) -> Maintenance:
+def _minimum_outage(message: terms_pb2.MinimumOutage) -> MinimumOutage:
+    return MinimumOutage(
+        at_least=_seconds(message.at_least_s), whole_minutes=message.whole_minutes, before_exclusions=message.before_exclusions
+    )
+
+
+def _time_slices(message: terms_pb2.TimeSlices) -> TimeSlices:
+    if bool(message.error_above_percent) == bool(message.percentile) or bool(message.percentile) != bool(message.latency_above_ms):
+        raise invalid("time_slices", "are bad above an error rate, or above a latency at a percentile, not both")
+    return TimeSlices(
+        every=_every(message.every_s),
+        components=tuple(message.components),
+        error_above=_percentage(message.error_above_percent, place="error_above"),
+        percentile=_percentage(message.percentile, place="percentile"),
+        latency_above_us=_floored_us(message.latency_above_ms) if message.latency_above_ms else None,
+        minimum_events=max(1, message.minimum_events),
+        minimum_consecutive=max(1, message.minimum_consecutive),
+        empty=_empty(message.empty),
+    )
+
+
+def _resolution_time(message: terms_pb2.ResolutionTime, calendars: Mapping[str, Calendar]) -> ResolutionTime:
+    return ResolutionTime(
+        within=_seconds(message.within_s),
+        priorities=tuple(message.priorities),
+        reopened=_one_of(message.reopened, ("first-resolution", "runs-on"), place="reopened", otherwise="first-resolution"),
+        stop=_one_of(message.stop, ("resolved", "responded"), place="stop", otherwise="resolved"),
+        hours=_hours(message.hours, calendars),
+        pauses=tuple(message.pauses),
+        priority_rule=_one_of(message.priority_rule, ("last", "first", "highest"), place="priority_rule", otherwise="last"),
+        priority_order=tuple(message.priority_order),
+    )
+
+
+def _maintenance(message: terms_pb2.MaintenanceWindow, classes: Mapping[str, ExclusionClass]) -> Maintenance:
     return Maintenance(
         id=message.id,
         service=message.service,
         components=tuple(message.components),
         interval=Interval(parse_instant(message.start, place="start"), parse_instant(message.end, place="end")),
         reason=message.reason,
+        ground=_named(message.exclusion_class, classes, place="class"),
+        announced_at=parse_instant(message.announced_at, place="announced_at") if message.announced_at else None,
     )
 
 
-def _credit_rule(message: terms_pb2.Credit) -> CreditRule:
+def _recurring(message: terms_pb2.RecurringMaintenance, classes: Mapping[str, ExclusionClass]) -> RecurringMaintenance:
+    return RecurringMaintenance(
+        id=message.id,
+        service=message.service,
+        components=tuple(message.components),
+        days=_weekdays(message.days),
+        weeks=tuple(_WEEKS.index(_one_of(week, _WEEKS, place="weeks")) + 1 for week in message.weeks),
+        from_minute=_minute(getattr(message, "from"), place="from"),
+        lasts=_seconds(message.lasts_s),
+        reason=message.reason,
+        ground=_named(message.exclusion_class, classes, place="class"),
+    )
+
+
+def _credit_rule(message: terms_pb2.Credit, calendars: Mapping[str, Calendar]) -> CreditRule:
     return CreditRule(
         charge=parse_money(message.monthly_charge, message.currency, place="monthly_charge"),
         cap=parse_percent(message.cap_percent or "100", place="cap_percent"),
         rounding=_one_of(message.rounding, ("half-even", "half-up"), place="rounding", otherwise="half-even"),
+        combine=_one_of(message.combine, ("sum", "max"), place="combine", otherwise="sum"),
+        minimum=_decimal(message.minimum or "0", place="minimum"),
+        yearly_cap=_percentage(message.yearly_cap_percent, place="yearly_cap_percent"),
+        pro_rata=not message.full_segments,
+        claim=_claim_rule(message.claim, calendars) if message.HasField("claim") else None,
     )
 
 
-def _one_of(text: str, allowed: Sequence[T], *, place: str, otherwise: T) -> T:
-    if not text:
+def _claim_rule(message: terms_pb2.ClaimRule, calendars: Mapping[str, Calendar]) -> ClaimRule:
+    return ClaimRule(
+        days=message.days,
+        months=message.months,
+        cycles=message.cycles,
+        business_days=message.business_days,
+        calendar=_named(message.calendar, calendars, place="calendar"),
+        counted_from=_one_of(message.counted_from, ("period-end", "last-outage"), place="counted_from", otherwise="period-end"),
+    )
+
+
+def _hours(name: str, calendars: Mapping[str, Calendar]) -> Calendar | None:
+    return _named(name, calendars, place="hours")
+
+
+def _named(name: str, known: Mapping[str, N], *, place: str) -> N | None:
+    """What the terms call so; None where they name nothing."""
+    if not name:
+        return None
+    if name not in known:
+        raise invalid(place, f"must be one of {', '.join(known) or 'those that the terms define, which define none'}, not {name!r}")
+    return known[name]
+
+
+def _weights(weights: Sequence[int], of: Sequence[str]) -> tuple[int, ...]:
+    """In the order of what they weigh; empty: 1 each."""
+    if weights and (len(weights) != len(of) or min(weights) < 0 or not any(weights)):
+        raise invalid("weights", f"must be a weight for each of {', '.join(of)}, at least one of them more than 0")
+    return tuple(weights)
+
+
+def _weekdays(names: Sequence[str]) -> tuple[int, ...]:
+    return tuple(WEEKDAYS.index(_one_of(name, WEEKDAYS, place="days")) for name in names)
+
+
+def _minute(text: str, *, place: str) -> int:
+    if not _CLOCK.fullmatch(text):
+        raise invalid(place, f'must be a civil time such as "09:00", "24:00" for the end of the day, not {text!r}')
+    return int(text[:2]) * 60 + int(text[3:])
+
+
+def _seconds(seconds: int) -> Microseconds:
+    return Microseconds(seconds * SECOND)
+
+
+def _every(seconds: int) -> Microseconds:
+    if seconds <= 0:
+        raise invalid("every", f"must be more than 0 seconds, not {seconds}")
+    return _seconds(seconds)
+
+
+def _empty(text: str) -> Empty:
+    return _one_of(text, ("good", "bad", "exclude", "undetermined"), place="empty", otherwise="good")
+
+
+def _percentage(text: str, *, place: str) -> Fraction | None:
+    """None where the terms say nothing."""
+    return parse_percent(text, place=place) if text else None
+
+
+def _decimal(text: str, *, place: str) -> Decimal:
+    if not _DECIMAL.fullmatch(text):
+        raise invalid(place, f'must be a decimal such as "1.5", not {text!r}')
+    return Decimal(text)
+
+
+def _floored_us(ms: str) -> int:
+    """Latencies are rounded up to whole microseconds, thresholds down: what was beyond stays beyond."""
+    return int(Decimal(ms) * 1000)
+
+
+def _one_of(text: str, allowed: Sequence[T], *, place: str, otherwise: T | None = None) -> T:
+    """`otherwise` is what an empty text means; without it empty is refused like any other."""
+    if not text and otherwise is not None:
         return otherwise
     for each in allowed:
         if each == text:
@@ -250,10 +504,18 @@ def _indicator_name(indicator: Indicator) -> str:
             return "availability"
         case RequestRatio():
             return "request-ratio"
+        case IntervalMean():
+            return "interval-mean"
+        case TimeSlices():
+            return "time-slices"
         case ResponseTime():
             return "response-time"
         case ResolutionTime():
             return "resolution-time"
+        case Composite():
+            return "composite"
+        case _:
+            assert_never(indicator)
 
 
 def _exact(ratio: Fraction | None) -> str:
@@ -310,10 +572,31 @@ def _ticket(ticket: TicketResult) -> Leaf:
         "due_at": instant_text(ticket.due_at),
         "resolved_at": "" if ticket.resolved_at is None else instant_text(ticket.resolved_at),
         "verdict": str(ticket.verdict),
+        "counted_us": ticket.counted_us,
+        "allowed_us": ticket.allowed_us,
+        "clock": ticket.clock,
     }
 
 
-def _credit(credit: Credit | None) -> Leaf | None:
+def _slice(each: SliceResult) -> Leaf:
+    return {
+        "start": instant_text(each.interval.start),
+        "end": instant_text(each.interval.end),
+        "good": str(each.good),
+        "total": str(each.total),
+        "share": str(each.share),
+        "bad": each.bad,
+        "cause": each.cause,
+    }
+
+
+def _milliseconds(us: int) -> str:
+    """Exact: "800", "12.5"."""
+    whole, _, part = plain_decimal(us, decimals=3).partition(".")
+    return f"{whole}.{part.rstrip('0')}".rstrip(".")
+
+
+def _credit(credit: Credit | None) -> ResultDocument | None:
     if credit is None:
         return None
     return {
@@ -322,4 +605,19 @@ def _credit(credit: Credit | None) -> Leaf | None:
         "percent": trimmed_percent(credit.percent),
         "amount": str(credit.amount),
         "capped": credit.capped,
+        "lines": [_credit_line(line) for line in credit.lines],
+        "paid": credit.paid,
+        "calculated": str(credit.calculated),
+        "claim_until": "" if credit.claim_until is None else credit.claim_until.isoformat(),
+        "yearly_capped": credit.yearly_capped,
+    }
+
+
+def _credit_line(line: CreditLine) -> Leaf:
+    return {
+        "objective_id": line.objective_id,
+        "terms_version": line.terms_version,
+        "percent": exact(line.percent),
+        "rule": line.rule,
+        "share_of_period": exact(line.share_of_period),
     }

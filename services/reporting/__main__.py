@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
-import sqlalchemy as sa
 from upheld.measurement.v1.measurement_pb2_grpc import MeasurementStub
 from upheld.reporting.v1.reports_pb2_grpc import add_ReportsServicer_to_server
 
@@ -24,14 +22,11 @@ from services.reporting.application import SERVICE, Issuer, Reports
 from services.reporting.issue import EVENTS, Issued, ReportIssued, evolve
 from services.reporting.pages import Pages
 from services.reporting.permissions import PERMISSIONS
-from services.vocabulary.errors import Unavailable
 
 VERSION = "1.0"
 DOCS = """What was promised, what was kept and what was done about it, for each agreement and month.
 
 A report is issued when a month is closed, once more for each restatement, and never changed. `live=true` adds what is known since."""
-
-
 PATHS = (api.PREFIX, portal.PREFIX)
 
 
@@ -74,20 +69,9 @@ async def compose(platform: Platform) -> Service:
         servicers=((rpc.SERVICE, lambda server: add_ReportsServicer_to_server(servicer, server)),),
         runners=(follower, *consumers, issuer),
         checks={
-            "events": _check(store.last_position),
-            "views": _check(lambda: database.read(lambda connection: connection.execute(sa.select(1)).scalar_one())),
+            "events": store.check,
+            "views": database.check,
             **{consumer.name: consumer.check for consumer in consumers},
         },
         close=close,
     )
-
-
-def _check(ask: Callable[[], Awaitable[int]]) -> Callable[[], Awaitable[str]]:
-    async def check() -> str:
-        try:
-            await ask()
-        except Unavailable as refusal:
-            return refusal.message
-        return ""
-
-    return check

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Annotated
@@ -15,13 +14,11 @@ from services.chassis.http import Acting, PageRequest, Paging, paged
 from services.reporting.application import Answer, Reports, read
 from services.reporting.pages import Pages
 from services.reporting.report import Report, SinceThen
-from services.reporting.views import IssuedReport
-from services.vocabulary.errors import invalid
+from services.reporting.views import IssuedReport, page_start, parse_page_start
 
 PREFIX = "/v1/reports"
 
 AgreementId = Annotated[str, Path(description="The agreement's id", examples=["6f1d3c1e-3d0a-4a53-9d2b-0d1c5a3a0f11"])]
-_PAGE_START = re.compile(r"(\d{4}-\d\d)\|([0-9A-Za-z-]{1,64})\|(\d{1,9})", re.ASCII)
 _MONTH = r"^(199\d|2[01]\d\d)-(0[1-9]|1[0-2])$"
 Period = Annotated[str, Path(description="A calendar month", examples=["2026-03"], json_schema_extra={"pattern": _MONTH})]
 Revision = Annotated[int | None, Query(ge=1, le=1_000_000, description="Which revision of a closed month; the newest unless given")]
@@ -106,21 +103,6 @@ def routes(reports: Reports, pages: Pages) -> APIRouter:
         return pages.report(answer.report, since, caller=context.caller, session=False)
 
     return router
-
-
-def parse_page_start(text: str, *, place: str) -> tuple[str, str, int] | None:
-    """Where a page begins: after (period, agreement, revision). None at the start; refuses with `Invalid` what no page gave."""
-    if not text:
-        return None
-    found = _PAGE_START.fullmatch(text)
-    if found is None:
-        raise invalid(place, "must be the `next` of the page before")
-    return found[1], found[2], int(found[3])
-
-
-def page_start(last: IssuedReport) -> str:
-    """The inverse of `parse_page_start`, for the page after the one that this report ends."""
-    return f"{last.period}|{last.agreement_id}|{last.revision}"
 
 
 def _next(found: list[IssuedReport], paging: PageRequest) -> str | None:

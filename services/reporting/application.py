@@ -14,6 +14,7 @@ import msgspec
 
 from services.chassis.clock import Clock
 from services.chassis.context import Context
+from services.chassis.identity import caller_of_service
 from services.chassis.repository import Repository
 from services.chassis.telemetry import current_traceparent, span
 from services.reporting.issue import Issued, ReportIssued, issue, stream_of
@@ -31,7 +32,7 @@ from services.reporting.report import (
 )
 from services.reporting.views import Due, IssuedReport, Views
 from services.vocabulary.errors import NotFound, Unavailable
-from services.vocabulary.identity import Caller, OrganisationId, Role
+from services.vocabulary.identity import Caller
 from services.vocabulary.period import Month, instant_of, instant_text, month_of, parse_month, parse_zone
 
 SERVICE = "reporting"
@@ -307,7 +308,7 @@ def _parent(due: Due) -> str:
 
 def _context(due: Due, *, recorded_at: datetime) -> Context:
     return Context(
-        caller=Caller(subject=f"service:{SERVICE}", organisation=OrganisationId("upheld"), roles=frozenset({Role.SERVICE})),
+        caller=caller_of_service(SERVICE),
         recorded_at=recorded_at,
         reason=f"{due.period} was closed" if due.revision == 1 else f"{due.period} was restated",
         tool="timer",

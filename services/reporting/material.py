@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Verdict = Literal["met", "breached", "undetermined", "not-applicable"]
-Unit = Literal["us", "requests", "tickets"]
+Unit = Literal["us", "requests", "tickets", "slices", "objectives", "10^-18 intervals"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,12 +51,45 @@ class ServiceTerms:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Hours:
+    """Open from one civil time to another on these weekdays ("mon" … "sun"); "24:00" ends a day."""
+
+    days: tuple[str, ...]
+    start: str
+    end: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calendar:
+    """Service hours; `closed` are the civil dates on which nothing is open, holidays or not. An empty `zone` is the agreement's."""
+
+    id: str
+    zone: str
+    hours: tuple[Hours, ...] = ()
+    closed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class MinimumOutage:
+    """From which length on an outage counts."""
+
+    at_least_s: int
+    whole_minutes: bool = False
+    before_exclusions: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Availability:
-    """Eligible time not down; `combine` is "any" or "all", `no_data` what silence counts as."""
+    """Eligible time not down; `combine` is "any", "all" or "pool", `no_data` what silence counts as, `hours` names a calendar."""
 
     components: tuple[str, ...]
     combine: str
     no_data: str
+    weights: tuple[int, ...] = ()
+    minimum_coverage_percent: str = ""
+    maintenance: str = ""
+    minimum_outage: MinimumOutage | None = None
+    hours: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,28 +100,99 @@ class RequestRatio:
 
 
 @dataclass(frozen=True, kw_only=True)
+class IntervalMean:
+    """The mean over intervals of `every_s` of the share of requests that were good; `empty` is what one without requests counts as."""
+
+    components: tuple[str, ...]
+    every_s: int
+    empty: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimeSlices:
+    """Slices of `every_s` that kept their threshold: a share of errors, or a percentile of latency; one of the two is empty."""
+
+    components: tuple[str, ...]
+    every_s: int
+    error_above_percent: str
+    percentile: str
+    latency_above_ms: str
+    minimum_events: int
+    minimum_consecutive: int
+    empty: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class ResponseTime:
-    """Requests answered within `threshold_ms` (inclusive) of all requests."""
+    """Requests answered within `threshold_ms` (inclusive) of all requests, or the percentile that has to be within it."""
 
     components: tuple[str, ...]
     threshold_ms: str
+    percentile: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResolutionTime:
-    """Tickets resolved within `within_s` elapsed seconds of those due; no priorities means every priority."""
+    """Tickets whose clock met `within_s` of those due; no priorities means every priority, no `hours` around the clock."""
 
     within_s: int
     priorities: tuple[str, ...]
     reopened: str
+    stop: str = ""
+    hours: str = ""
+    pauses: tuple[str, ...] = ()
+    priority_rule: str = ""
+    priority_order: tuple[str, ...] = ()
 
 
-Indicator = Availability | RequestRatio | ResponseTime | ResolutionTime
+@dataclass(frozen=True, kw_only=True)
+class Composite:
+    """A promise about other objectives: by their verdicts ("all", "any", "weighted") or by the union of their bad time ("journey")."""
+
+    of: tuple[str, ...]
+    rule: str
+    weights: tuple[int, ...] = ()
+
+
+Indicator = Availability | RequestRatio | IntervalMean | TimeSlices | ResponseTime | ResolutionTime | Composite
+
+
+@dataclass(frozen=True, kw_only=True)
+class CreditTier:
+    """What an attainment strictly below a level costs, in percent of the monthly charge."""
+
+    below_percent: str
+    credit_percent: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class HourlyRelief:
+    """A clock hour is free of charge when more than this is down in it."""
+
+    more_than_s: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proportional:
+    """So many times the bad share of the whole."""
+
+    times: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PerStep:
+    """So much for each step, or part of one, below the target."""
+
+    step_percent: str
+    credit_percent: str
+
+
+CreditFormula = HourlyRelief | Proportional | PerStep
 
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectiveTerms:
-    """An objective as it was agreed."""
+    """An objective as it was agreed: `credits` or a `formula` say what missing it costs, `clause` where the contract says so."""
 
     id: str
     name: str
@@ -97,16 +201,22 @@ class ObjectiveTerms:
     comparison: str
     target_percent: str
     decimals: int
+    credits: tuple[CreditTier, ...] = ()
+    formula: CreditFormula | None = None
+    clause: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CreditTerms:
-    """What a breach costs the provider at most."""
+    """What a breach costs the provider at most. An empty `minimum` or `yearly_cap_percent`: none was agreed."""
 
     currency: str
     monthly_charge: str
     cap_percent: str
     rounding: str
+    combine: str = ""
+    minimum: str = ""
+    yearly_cap_percent: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +234,7 @@ class Terms:
     services: tuple[ServiceTerms, ...]
     objectives: tuple[ObjectiveTerms, ...]
     credit: CreditTerms | None
+    calendars: tuple[Calendar, ...] = ()
 
     def party(self, role: str) -> Party | None:
         return next((party for party in self.parties if party.role == role), None)
@@ -133,6 +244,9 @@ class Terms:
 
     def service(self, service_id: str) -> ServiceTerms | None:
         return next((service for service in self.services if service.id == service_id), None)
+
+    def calendar(self, calendar_id: str) -> Calendar | None:
+        return next((calendar for calendar in self.calendars if calendar.id == calendar_id), None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,7 +289,7 @@ class Span:
 
 @dataclass(frozen=True, kw_only=True)
 class Day:
-    """One civil day of an objective; the three durations are 0 where the unit is not time."""
+    """One civil day of an objective; the three durations are 0 where the unit is not time, component time where there is a scale."""
 
     day: str
     good: str
@@ -188,7 +302,10 @@ class Day:
 
 @dataclass(frozen=True, kw_only=True)
 class Ticket:
-    """A ticket that was due: `verdict` is "met", "missed" or "open"."""
+    """A ticket that was due: `verdict` is "met", "missed" or "open".
+
+    Its clock counted `counted_us` of `allowed_us` (0: not told) in the hours of the calendar `clock`, around the clock without one.
+    """
 
     ticket: str
     priority: str
@@ -196,6 +313,22 @@ class Ticket:
     due_at: str
     resolved_at: str
     verdict: str
+    counted_us: int = 0
+    allowed_us: int = 0
+    clock: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slice:
+    """An interval or slice that was not wholly good: `share` of it was, in 10^-18; `bad` where it counts as bad; counts of requests."""
+
+    start: str
+    end: str
+    good: int
+    total: int
+    share: int
+    bad: bool
+    cause: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,7 +346,7 @@ class Progress:
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectiveResult:
-    """What one objective came to. `attainment` and its percentage are empty when nothing was eligible."""
+    """What one objective came to in `[start, end)`, by one version of the terms. An empty `attainment`: nothing was eligible."""
 
     objective_id: str
     name: str
@@ -241,17 +374,46 @@ class ObjectiveResult:
     unknown: tuple[Span, ...] = ()
     days: tuple[Day, ...] = ()
     tickets: tuple[Ticket, ...] = ()
+    terms_version: int
+    start: str
+    end: str
+    ignored: tuple[Span, ...] = ()
+    outside: tuple[Span, ...] = ()
+    slices: tuple[Slice, ...] = ()
+    percentile_ms: str = ""
+    clause: str = ""
+    needed: str = ""
+    scale: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class CreditLine:
+    """What one objective by one version of the terms cost: an exact ratio of the charge, before combining, cap and pro rata."""
+
+    objective_id: str
+    terms_version: int
+    percent: str
+    rule: str
+    share_of_period: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class CreditResult:
-    """The credit of a month over all objectives; `percent` after the cap."""
+    """The credit of a month over all objectives; `percent` after the cap, `amount` is what is to be paid of what was `calculated`.
+
+    Not `paid`: the amount is not above the agreed minimum. An empty `calculated` is that of results told before there were minimums.
+    """
 
     currency: str
     monthly_charge: str
     percent: str
     amount: str
     capped: bool
+    lines: tuple[CreditLine, ...] = ()
+    paid: bool = True
+    calculated: str = ""
+    claim_until: str = ""
+    yearly_capped: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -276,6 +438,11 @@ class Assessment:
         """One result, or one for each part of the month where an amendment split it, in the order of time."""
         return tuple(result for result in self.objectives if result.objective_id == objective_id)
 
+    def told_of(self, objective_id: str) -> ObjectiveResult | None:
+        """The result that stands for the month where only one is shown: the first breached part, else the last."""
+        parts = self.segments(objective_id)
+        return next((part for part in parts if part.verdict == "breached"), parts[-1] if parts else None)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Restatement:
@@ -296,7 +463,7 @@ class PeriodResult:
 
 @dataclass(frozen=True, kw_only=True)
 class Breach:
-    """A breach as it was told; `trace_id` leads back to the request that reported the last observation."""
+    """A breach as it was told; `trace_id` leads back to the request that reported what it was found by."""
 
     breach_id: str
     objective_id: str

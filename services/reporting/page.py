@@ -9,12 +9,23 @@ from fractions import Fraction
 
 from services.reporting import chart
 from services.reporting.chart import DayCell, Mark, Point
-from services.reporting.material import Agreement, Assessment, Day, EarlyWarning, Improvement, ObjectiveResult
-from services.reporting.report import Budget, ImprovementPart, ObjectivePart, PeriodPart, Report, SinceThen, budget_of, improvement_part
+from services.reporting.material import Agreement, Assessment, Day, EarlyWarning, Improvement, ObjectiveResult, ObjectiveTerms
+from services.reporting.promise import promise_in_words
+from services.reporting.report import (
+    Budget,
+    ImprovementPart,
+    MaintenanceAccounting,
+    ObjectivePart,
+    PeriodPart,
+    Report,
+    SinceThen,
+    budget_of,
+    improvement_part,
+)
 from services.reporting.words import (
     Standing,
     amount,
-    length,
+    component_length,
     moment,
     money,
     month_name,
@@ -22,12 +33,18 @@ from services.reporting.words import (
     short_day,
     short_month,
     standing,
+    unit_name,
     verdict_in_words,
 )
 from services.vocabulary.period import Interval, days_between, parse_instant, parse_zone
 from services.vocabulary.ratio import parse_percent
 
 _HALF_A_STRIP = 16
+_EXCLUSIONS: dict[MaintenanceAccounting, str] = {
+    "exclude": "Excluded from both sides",
+    "up": "Agreed maintenance, counted as up",
+    "down": "Agreed maintenance, counted as any other time",
+}
 _STEPS = ("opened", "analysed", "planned", "approved", "implemented", "effective")
 
 
@@ -42,13 +59,18 @@ class BudgetView:
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectiveView:
-    """One objective of a report with its charts; `of_time` says whether days are made of time or of counts."""
+    """One objective of a report with its charts; `of_time` says whether days are made of time or of counts.
+
+    `came_to` is what the percentage does not say, `exclusions` what became of agreed maintenance.
+    """
 
     key: str
     part: ObjectivePart
     standing: Standing
     previous: Standing | None
     figure_percent: str
+    came_to: str
+    exclusions: str
     line: str
     budget: BudgetView | None
     strips: tuple[str, ...]
@@ -97,6 +119,7 @@ class CardLine:
     name: str
     comparison: str
     target_percent: str
+    promise: str
     closed: Standing | None
     closed_percent: str
     running: Standing | None
@@ -174,11 +197,9 @@ def card(
         reachable=reachable,
         lines=tuple(
             _card_line(
-                objective.name,
-                objective.comparison,
-                objective.target_percent,
-                closed=_last(latest, objective.id),
-                running=_last(running, objective.id),
+                objective,
+                closed=latest.told_of(objective.id) if latest else None,
+                running=running.told_of(objective.id) if running else None,
                 key=f"{key}-{index}",
             )
             for index, objective in enumerate(terms.objectives)
@@ -209,18 +230,18 @@ def trends(agreement: Agreement, *, closed: Sequence[Assessment], running: Asses
     months = [*closed, *([running] if running else [])]
     found = []
     for index, objective in enumerate(agreement.newest.objectives):
-        results = [(month, result) for month in months if (result := _last(month, objective.id))]
+        results = [(month, result) for month in months if (result := month.told_of(objective.id))]
         if results:
             found.append(_trend(objective.name, results, key=f"t{index}"))
     return found
 
 
 def _headline(report: Report) -> str:
-    judged = [part for part in report.objectives if part.verdict != "not-applicable"]
-    met = sum(part.verdict == "met" for part in judged)
-    lost = sum(part.verdict == "breached" or bool(part.progress and part.progress.lost) for part in judged)
+    judged = _parts_by_objective(report)
+    met = sum(all(part.verdict == "met" for part in parts) for parts in judged)
+    lost = sum(any(_is_lost(part) for part in parts) for parts in judged)
     if report.period.provisional:
-        at_risk = sum(bool(part.progress and part.progress.at_risk and not part.progress.lost) for part in judged)
+        at_risk = sum(any(_is_at_risk(part) for part in parts) and not any(_is_lost(part) for part in parts) for parts in judged)
         risk = f", {at_risk} {'is' if at_risk == 1 else 'are'} at risk" if at_risk else ""
         return (f"{lost} of {_objectives(len(judged))} can no longer be met" if lost else "Every objective can still be met") + risk
     if not judged:
@@ -232,15 +253,29 @@ def _headline(report: Report) -> str:
     return f"{met} of {_objectives(len(judged))} {'was' if met == 1 else 'were'} met, the others are undetermined"
 
 
+def _parts_by_objective(report: Report) -> list[list[ObjectivePart]]:
+    """What there was to judge; an objective has several parts where an amendment split the month."""
+    judged = [part for part in report.objectives if part.verdict != "not-applicable"]
+    return [[part for part in judged if part.id == objective_id] for objective_id in dict.fromkeys(part.id for part in judged)]
+
+
+def _is_lost(part: ObjectivePart) -> bool:
+    return part.verdict == "breached" or bool(part.progress and part.progress.lost)
+
+
+def _is_at_risk(part: ObjectivePart) -> bool:
+    return bool(part.progress and part.progress.at_risk)
+
+
 def _objectives(count: int) -> str:
     return "1 objective" if count == 1 else f"{count} objectives"
 
 
 def _tone(report: Report) -> str:
-    if any(part.verdict == "breached" or (part.progress and part.progress.lost) for part in report.objectives):
+    if any(_is_lost(part) for part in report.objectives):
         return "breached"
     if report.period.provisional:
-        return "at-risk" if any(part.progress and part.progress.at_risk for part in report.objectives) else "on-track"
+        return "at-risk" if any(_is_at_risk(part) for part in report.objectives) else "on-track"
     return "met" if all(part.verdict in ("met", "not-applicable") for part in report.objectives) else "undetermined"
 
 
@@ -260,13 +295,24 @@ def _objective(part: ObjectivePart, period: PeriodPart, *, key: str) -> Objectiv
         standing=shown,
         previous=verdict_in_words(part.previous.verdict) if part.previous else None,
         figure_percent=figure,
-        line=_result_line(part, figure, period, key=key),
+        came_to=_came_to(part),
+        exclusions=_EXCLUSIONS[part.maintenance],
+        line="" if part.unit == "objectives" else _result_line(part, figure, period, key=key),
         budget=_budget_view(part.budget, part, key=f"{key}-b"),
         strips=_strips(part, period, key=key),
         of_time=part.unit == "us",
         days_in_words=_days_in_words(part),
         change=_change(part, figure),
     )
+
+
+def _came_to(part: ObjectivePart) -> str:
+    """What the percentage does not say: the percentile itself, or how much of a composite's weight was met. Else empty."""
+    if part.percentile and part.percentile.value_ms:
+        return f"p{part.percentile.percentile} = {part.percentile.value_ms} ms"
+    if part.unit == "objectives" and int(part.whole or "0"):
+        return f"{part.good} of {amount(part.whole, part.unit)} met"
+    return ""
 
 
 def _change(part: ObjectivePart, figure: str) -> str:
@@ -296,7 +342,7 @@ def _result_line(part: ObjectivePart, figure: str, period: PeriodPart, *, key: s
 
 
 def _budget_view(budget: Budget | None, part: ObjectivePart | ObjectiveResult, *, key: str) -> BudgetView | None:
-    if budget is None:
+    if budget is None or part.unit == "objectives":
         return None
     sentence = _budget_in_words(budget, part)
     gauge = ""
@@ -308,10 +354,8 @@ def _budget_view(budget: Budget | None, part: ObjectivePart | ObjectiveResult, *
 
 def _budget_in_words(budget: Budget, part: ObjectivePart | ObjectiveResult) -> str:
     left = int(budget.left)
-    allowed = amount(budget.allowed, part.unit)
-    if left < 0:
-        return f"{amount(budget.left, part.unit)} beyond the {allowed} allowed"
-    return f"{amount(budget.left, part.unit)} left of {allowed}"
+    allowed, rest = (amount(count, part.unit, scale=part.scale) for count in (budget.allowed, budget.left))
+    return f"{rest} beyond the {allowed} allowed" if left < 0 else f"{rest} left of {allowed}"
 
 
 def _strips(part: ObjectivePart, period: PeriodPart, *, key: str) -> tuple[str, ...]:
@@ -319,8 +363,9 @@ def _strips(part: ObjectivePart, period: PeriodPart, *, key: str) -> tuple[str, 
         return ()
     told = {day.day: day for day in part.days}
     until = parse_instant(period.measured_until, place="measured_until")
+    closed = [Interval(parse_instant(span.start, place="start"), parse_instant(span.end, place="end")) for span in part.outside]
     cells = [
-        _cell(day, told.get(day.isoformat()), Interval(whole.start, max(min(whole.end, until), whole.start)), part)
+        _cell(day, told.get(day.isoformat()), Interval(whole.start, max(min(whole.end, until), whole.start)), closed, part)
         for day, whole in days_between(
             Interval(parse_instant(period.start, place="start"), parse_instant(period.end, place="end")), parse_zone(period.zone)
         )
@@ -338,34 +383,42 @@ def _strips(part: ObjectivePart, period: PeriodPart, *, key: str) -> tuple[str, 
     )
 
 
-def _cell(day: date, told: Day | None, measured: Interval, part: ObjectivePart) -> DayCell:
+def _cell(day: date, told: Day | None, measured: Interval, closed: Sequence[Interval], part: ObjectivePart) -> DayCell:
+    """Shares are of the day's measured time within the service hours."""
     name = short_day(day.isoformat())
     if told is None or measured.length <= 0:
         return DayCell(label=str(day.day), told=f"{name}: not measured", empty=True)
     if part.unit != "us":
         return _counted_cell(day, told, part)
+    open_us = (measured.length - sum(_common(measured, span) for span in closed)) * part.scale
+    if open_us <= 0:
+        return DayCell(label=str(day.day), told=f"{name}: outside the service hours", empty=True)
     parts = [
-        f"{length(duration)} {what}"
+        f"{component_length(duration, part.scale)} {what}"
         for duration, what in ((told.down_us, "down"), (told.excluded_us, "excluded"), (told.unknown_us, "unknown"))
         if duration
     ]
     return DayCell(
         label=str(day.day),
         told=f"{name}: {', '.join(parts) or 'no downtime'}",
-        down=_thousandths(told.down_us, measured),
-        excluded=_thousandths(told.excluded_us, measured),
-        unknown=_thousandths(told.unknown_us, measured),
+        down=_thousandths(told.down_us, open_us),
+        excluded=_thousandths(told.excluded_us, open_us),
+        unknown=_thousandths(told.unknown_us, open_us),
     )
 
 
-def _thousandths(duration_us: int, of: Interval) -> int:
-    return min(1000, max(1, duration_us * 1000 // of.length)) if duration_us else 0
+def _common(one: Interval, other: Interval) -> int:
+    return max(0, min(one.end, other.end) - max(one.start, other.start))
+
+
+def _thousandths(duration_us: int, of_us: int) -> int:
+    return min(1000, max(1, duration_us * 1000 // of_us)) if duration_us else 0
 
 
 def _counted_cell(day: date, told: Day, part: ObjectivePart) -> DayCell:
     name = short_day(day.isoformat())
     if int(told.whole or "0") == 0:
-        return DayCell(label=str(day.day), told=f"{name}: no {part.unit}", empty=True)
+        return DayCell(label=str(day.day), told=f"{name}: no {unit_name(part.unit)}", empty=True)
     below = _is_below(told, part)
     said = f"{name}: {told.percent} % of {amount(told.whole, part.unit)}{', below the target' if below else ''}"
     return DayCell(label=str(day.day), told=said, down=1000 if below else 0)
@@ -381,7 +434,7 @@ def _days_in_words(part: ObjectivePart) -> str:
         counted = [day for day in part.days if int(day.whole or "0")]
         below = [day for day in counted if _is_below(day, part)]
         listed = f": {', '.join(short_day(day.day) for day in below)}" if below else ""
-        return f"{len(counted)} days with {part.unit}, {len(below) or 'none'} of them below the target{listed}."
+        return f"{_days(len(counted))} with {unit_name(part.unit)}, {len(below) or 'none'} of them below the target{listed}."
     said = []
     for what, found in (
         ("downtime", [(day.day, day.down_us) for day in part.days if day.down_us]),
@@ -389,9 +442,13 @@ def _days_in_words(part: ObjectivePart) -> str:
         ("unknown time", [(day.day, day.unknown_us) for day in part.days if day.unknown_us]),
     ):
         if found:
-            listed = ", ".join(f"{short_day(day)} {length(duration)}" for day, duration in found)
-            said.append(f"{len(found)} {'day' if len(found) == 1 else 'days'} with {what}: {listed}.")
-    return " ".join(said) or f"{len(part.days)} days without downtime."
+            listed = ", ".join(f"{short_day(day)} {component_length(duration, part.scale)}" for day, duration in found)
+            said.append(f"{_days(len(found))} with {what}: {listed}.")
+    return " ".join(said) or f"{_days(len(part.days))} without downtime."
+
+
+def _days(count: int) -> str:
+    return "1 day" if count == 1 else f"{count} days"
 
 
 def _improvement(part: ImprovementPart, *, key: str) -> ImprovementView:
@@ -415,19 +472,13 @@ def _steps(status: str) -> tuple[Step, ...]:
     return tuple(Step(name=name, done=index <= reached, present=index == reached) for index, name in enumerate(names))
 
 
-def _last(assessment: Assessment | None, objective_id: str) -> ObjectiveResult | None:
-    segments = assessment.segments(objective_id) if assessment else ()
-    return segments[-1] if segments else None
-
-
-def _card_line(
-    name: str, comparison: str, target_percent: str, *, closed: ObjectiveResult | None, running: ObjectiveResult | None, key: str
-) -> CardLine:
+def _card_line(objective: ObjectiveTerms, *, closed: ObjectiveResult | None, running: ObjectiveResult | None, key: str) -> CardLine:
     progress = running.progress if running else None
     return CardLine(
-        name=name,
-        comparison=comparison,
-        target_percent=target_percent,
+        name=objective.name,
+        comparison=objective.comparison,
+        target_percent=objective.target_percent,
+        promise=promise_in_words(objective),
         closed=verdict_in_words(closed.verdict) if closed else None,
         closed_percent=closed.attainment_percent if closed else "",
         running=_running(running) if running else None,

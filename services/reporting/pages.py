@@ -32,6 +32,8 @@ _SPOKEN = {
     "day_name": words.day_name,
     "short_day": words.short_day,
     "money": words.money,
+    "length": words.length,
+    "share": words.share,
     "roughly": words.roughly,
 }
 

@@ -10,39 +10,43 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
-from typing import assert_never
+from typing import Literal
 
 from services.reporting.material import (
     Agreement,
     Assessment,
     Availability,
     Breach,
+    CreditLine,
     CreditResult,
     Day,
     EarlyWarning,
     Improvement,
-    Indicator,
     ObjectiveResult,
     ObjectiveTerms,
     Party,
     PeriodResult,
     Plan,
-    RequestRatio,
-    ResolutionTime,
     ResponseTime,
     ServiceTerms,
+    Slice,
     Span,
     Terms,
     Ticket,
     Unit,
     Verdict,
 )
-from services.reporting.words import money
+from services.reporting.promise import cost_in_words, indicator_in_words, minimum_in_words, promise_in_words
+from services.reporting.words import day_name, money
 from services.vocabulary.errors import NotFound, Unavailable
-from services.vocabulary.period import MINUTE, Month, day_of, parse_instant, parse_month, parse_zone
-from services.vocabulary.ratio import floored_percent, parse_percent, plain_decimal
+from services.vocabulary.period import MINUTE, Instant, Month, day_of, parse_instant, parse_month, parse_zone
+from services.vocabulary.ratio import floored_percent, parse_exact, parse_percent, plain_decimal, trimmed_percent
 
 SCHEMA = "upheld.report.v1"
+MOST_SLICES = 20
+"""A report lists so many bad intervals or slices and counts the rest; the assessment has them all."""
+MaintenanceAccounting = Literal["exclude", "up", "down"]
+_MAINTENANCE: dict[str, MaintenanceAccounting] = {"up": "up", "down": "down"}
 
 
 class ReportNotFound(NotFound):
@@ -183,6 +187,27 @@ class SpanPart:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SlicePart:
+    """An interval or slice `[start, end)` that was not wholly good, with its requests; `bad` false where it still counts as good."""
+
+    start: str
+    end: str
+    good: str
+    total: str
+    bad: bool
+    cause: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PercentilePart:
+    """A promise about a percentile: what it came to and what it may be at most, in decimal milliseconds; empty where nothing came."""
+
+    percentile: str
+    value_ms: str
+    threshold_ms: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Segment:
     """The days, both inclusive, that one version of the terms judged when an amendment took effect inside the month."""
 
@@ -194,7 +219,10 @@ class Segment:
 class ObjectivePart:
     """One objective: promised, kept, and by how much. Empty percentages: nothing was eligible.
 
-    `segment` is None unless an amendment split the month; then each part is judged by its own terms.
+    `segment` is None unless an amendment split the month; then each part is judged by its own terms. `promise` is what it must come to
+    where a target percentage does not say it. Where `scale` is more than 1, times are those of several components together. `slices` are
+    the worst intervals, or the first bad slices, in the order of time, beside `slices_more` others. `maintenance` is what became of
+    the exclusions. `needed` is what would settle a verdict that is open.
     """
 
     id: str
@@ -224,11 +252,42 @@ class ObjectivePart:
     exclusions: tuple[SpanPart, ...]
     unknown: tuple[SpanPart, ...]
     tickets_missed: tuple[Ticket, ...]
+    promise: str = ""
+    clause: str = ""
+    scale: int = 1
+    percentile: PercentilePart | None = None
+    maintenance: MaintenanceAccounting = "exclude"
+    ignored: tuple[SpanPart, ...] = ()
+    outside: tuple[SpanPart, ...] = ()
+    slices: tuple[SlicePart, ...] = ()
+    slices_more: int = 0
+    needed: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CreditLinePart:
+    """What one objective cost by one version of the terms: `agreed` is the rule in words, `rule` what of it applied.
+
+    `percent` is of the charge, before combining, cap and pro rata; `share_of_period` is the exact share of the month it stands for.
+    """
+
+    objective_id: str
+    objective: str
+    terms_version: int
+    clause: str
+    percent: str
+    agreed: str
+    rule: str
+    share_of_period: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class CreditPart:
-    """What the provider owes for the month, and how that comes about."""
+    """What the provider owes for the month, and how that comes about.
+
+    `calculated` is the amount before the yearly cap and the agreed minimum, empty in reports of before; not `paid`: nothing is above
+    that minimum. `claim_until` is the last civil day on which it can be claimed, empty without a limit.
+    """
 
     percent: str
     amount: str
@@ -236,6 +295,11 @@ class CreditPart:
     monthly_charge: str
     capped: bool
     explanation: str
+    lines: tuple[CreditLinePart, ...] = ()
+    paid: bool = True
+    calculated: str = ""
+    claim_until: str = ""
+    yearly_capped: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -352,9 +416,10 @@ def report(
         agreement=_agreement(agreement, judged_by),
         period=_period(result),
         objectives=tuple(
-            _objective(objective, assessment=assessment, terms=terms, previous=previous) for objective in assessment.objectives
+            _objective(result, assessment=assessment, terms=_terms_of(result, judged_by), previous=previous)
+            for result in assessment.objectives
         ),
-        credit=_credit(assessment, terms) if assessment.credit else None,
+        credit=_credit(assessment, assessment.credit, judged_by) if assessment.credit else None,
         breaches=tuple(_breach(breach, assessment, terms) for breach in sorted(breaches, key=lambda b: (b.recorded_at, b.breach_id))),
         warnings=tuple(_warning(warning, terms) for warning in sorted(warnings, key=lambda w: (w.recorded_at, w.objective_id))),
         improvements=tuple(improvement_part(improvement, terms) for improvement in _bearing_on(assessment, improvements)),
@@ -402,59 +467,6 @@ def minutes_text(duration_us: int) -> str:
     """Minutes as a plain decimal, floored to three decimals: 89 s is "1.483"."""
     text = plain_decimal(duration_us * 1000 // MINUTE, decimals=3)
     return text.rstrip("0").rstrip(".")
-
-
-def span_in_words(seconds: int) -> str:
-    """ "90 h", "2 h 30 min": whole seconds of elapsed time in people's units."""
-    hours, rest = divmod(seconds, 3600)
-    minutes, left = divmod(rest, 60)
-    parts = [f"{count} {unit}" for count, unit in ((hours, "h"), (minutes, "min"), (left, "s")) if count]
-    return " ".join(parts) or "0 s"
-
-
-def indicator_in_words(indicator: Indicator, service: ServiceTerms) -> str:
-    """What is counted, in one sentence."""
-    match indicator:
-        case Availability():
-            return _availability_in_words(indicator, service)
-        case RequestRatio():
-            return f"Share of all requests to {_names(indicator.components, service)} that succeeded, pooled over the month."
-        case ResponseTime():
-            names = _names(indicator.components, service)
-            return f"Share of all requests to {names} that were answered within {indicator.threshold_ms} ms."
-        case ResolutionTime():
-            which = f"priority {_listed(indicator.priorities)} tickets" if indicator.priorities else "tickets"
-            reopened = {
-                "first-resolution": "a reopened ticket counts by its first resolution",
-                "runs-on": "the clock of a reopened ticket runs on until its last resolution",
-            }.get(indicator.reopened, indicator.reopened)
-            within = span_in_words(indicator.within_s)
-            return f"Share of {which} due in the month that were resolved within {within}, around the clock; {reopened}."
-        case _:
-            assert_never(indicator)
-
-
-def _availability_in_words(indicator: Availability, service: ServiceTerms) -> str:
-    names = _names(indicator.components, service)
-    down = ""
-    if len(indicator.components) > 1:
-        down = {"any": ", down while any of them is", "all": ", down only while all of them are"}.get(indicator.combine, "")
-    silence = {
-        "undetermined": "time without data stays unknown and counts for neither side",
-        "up": "time without data counts as up",
-        "down": "time without data counts as down",
-        "exclude": "time without data is left out",
-    }.get(indicator.no_data, indicator.no_data)
-    return f"Share of the eligible time in which {names} worked{down}; agreed maintenance is left out, {silence}."
-
-
-def _names(components: tuple[str, ...], service: ServiceTerms) -> str:
-    known = {component.id: component.name for component in service.components}
-    return _listed(tuple(known.get(component, component) for component in components)) or service.name
-
-
-def _listed(words: tuple[str, ...]) -> str:
-    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
 
 
 def _agreement(agreement: Agreement, judged_by: tuple[Terms, ...]) -> AgreementPart:
@@ -517,15 +529,14 @@ def _difference(then: ObjectiveResult, now: ObjectiveResult) -> ObjectiveDiffere
 def _objective(result: ObjectiveResult, *, assessment: Assessment, terms: Terms, previous: Assessment | None) -> ObjectivePart:
     service = terms.service(result.service) or ServiceTerms(id=result.service, name=result.service)
     agreed = terms.objective(result.objective_id)
-    before = previous.segments(result.objective_id)[-1:] if previous else ()
-    split = len(assessment.segments(result.objective_id)) > 1 and result.days
+    before = previous.told_of(result.objective_id) if previous else None
     return ObjectivePart(
         id=result.objective_id,
         name=result.name,
-        segment=Segment(from_day=result.days[0].day, to_day=result.days[-1].day) if split else None,
+        segment=_segment(result, assessment.zone) if len(assessment.segments(result.objective_id)) > 1 else None,
         service=ServicePart(id=service.id, name=service.name),
         indicator=result.indicator,
-        indicator_in_words=indicator_in_words(agreed.indicator, service) if agreed else "",
+        indicator_in_words=indicator_in_words(agreed.indicator, service, terms) if agreed else "",
         comparison=result.comparison,
         target_percent=result.target_percent,
         decimals=result.decimals,
@@ -538,7 +549,7 @@ def _objective(result: ObjectiveResult, *, assessment: Assessment, terms: Terms,
         good=result.good,
         whole=result.whole,
         unit=result.unit,
-        previous=_previous(previous, before[0]) if previous and before else None,
+        previous=_previous(previous, before) if previous and before else None,
         credit_percent=result.credit_percent,
         budget=budget_of(result),
         progress=None if assessment.closed else _progress(result),
@@ -547,7 +558,52 @@ def _objective(result: ObjectiveResult, *, assessment: Assessment, terms: Terms,
         exclusions=tuple(_span(span) for span in result.exclusions),
         unknown=tuple(_span(span) for span in result.unknown),
         tickets_missed=tuple(ticket for ticket in result.tickets if ticket.verdict == "missed"),
+        promise=promise_in_words(agreed) if agreed else "",
+        clause=result.clause,
+        scale=result.scale,
+        percentile=_percentile(result, agreed),
+        maintenance=_maintenance(agreed),
+        ignored=tuple(_span(span) for span in result.ignored),
+        outside=tuple(_span(span) for span in result.outside),
+        slices=_slices(result),
+        slices_more=max(0, len(result.slices) - MOST_SLICES),
+        needed=result.needed,
     )
+
+
+def _percentile(result: ObjectiveResult, agreed: ObjectiveTerms | None) -> PercentilePart | None:
+    if agreed is None or not isinstance(agreed.indicator, ResponseTime) or not agreed.indicator.percentile:
+        return None
+    return PercentilePart(percentile=agreed.indicator.percentile, value_ms=result.percentile_ms, threshold_ms=agreed.indicator.threshold_ms)
+
+
+def _maintenance(agreed: ObjectiveTerms | None) -> MaintenanceAccounting:
+    if agreed is None or not isinstance(agreed.indicator, Availability):
+        return "exclude"
+    return _MAINTENANCE.get(agreed.indicator.maintenance, "exclude")
+
+
+def _slices(result: ObjectiveResult) -> tuple[SlicePart, ...]:
+    """Of intervals those that lost most, of slices the bad ones before those in too short a run."""
+    by_loss = result.unit == "10^-18 intervals"
+    worst = sorted(result.slices, key=lambda each: (each.share if by_loss else not each.bad, each.start))[:MOST_SLICES]
+    return tuple(_slice(each) for each in sorted(worst, key=lambda each: each.start))
+
+
+def _slice(told: Slice) -> SlicePart:
+    return SlicePart(start=told.start, end=told.end, good=str(told.good), total=str(told.total), bad=told.bad, cause=told.cause)
+
+
+def _terms_of(result: ObjectiveResult, judged_by: tuple[Terms, ...]) -> Terms:
+    """Those that judged it; the last ones where the result names none."""
+    return next((terms for terms in judged_by if terms.number == result.terms_version), judged_by[-1])
+
+
+def _segment(result: ObjectiveResult, zone: str) -> Segment:
+    first, after = parse_instant(result.start, place="start"), parse_instant(result.end, place="end")
+    days = (day_of(instant, parse_zone(zone)) for instant in (first, Instant(after - 1)))
+    from_day, to_day = (day.isoformat() for day in days)
+    return Segment(from_day=from_day, to_day=to_day)
 
 
 def _previous(assessment: Assessment, before: ObjectiveResult) -> PreviousPart:
@@ -597,16 +653,34 @@ def _span(span: Span) -> SpanPart:
     )
 
 
-def _credit(assessment: Assessment, terms: Terms) -> CreditPart:
-    credit = assessment.credit
-    assert credit is not None
+def _credit(assessment: Assessment, credit: CreditResult, judged_by: tuple[Terms, ...]) -> CreditPart:
     return CreditPart(
         percent=credit.percent,
         amount=credit.amount,
         currency=credit.currency,
         monthly_charge=credit.monthly_charge,
         capped=credit.capped,
-        explanation=_credit_in_words(assessment, credit, terms),
+        explanation=_credit_in_words(assessment, credit, judged_by[-1]),
+        lines=tuple(_credit_line(line, judged_by) for line in credit.lines),
+        paid=credit.paid,
+        calculated=credit.calculated,
+        claim_until=credit.claim_until,
+        yearly_capped=credit.yearly_capped,
+    )
+
+
+def _credit_line(line: CreditLine, judged_by: tuple[Terms, ...]) -> CreditLinePart:
+    terms = next((terms for terms in judged_by if terms.number == line.terms_version), judged_by[-1])
+    agreed = terms.objective(line.objective_id)
+    return CreditLinePart(
+        objective_id=line.objective_id,
+        objective=_name_of(line.objective_id, terms),
+        terms_version=line.terms_version,
+        clause=agreed.clause if agreed else "",
+        percent=trimmed_percent(parse_exact(line.percent)),
+        agreed=cost_in_words(agreed) if agreed else "",
+        rule=line.rule,
+        share_of_period=line.share_of_period,
     )
 
 
@@ -615,13 +689,33 @@ def _credit_in_words(assessment: Assessment, credit: CreditResult, terms: Terms)
     if not owing:
         return "No objective fell below a level that earns a credit."
     each = "; ".join(
-        f"{result.name} came to {result.attainment_percent} % against {result.target_percent} %, which costs {result.credit_percent} %"
+        f"{result.name} came to {_came_to(result)} against {result.target_percent} %, which costs {result.credit_percent} %"
         for result in owing
     )
-    capped = f", limited to the agreed {terms.credit.cap_percent if terms.credit else credit.percent} %" if credit.capped else ""
-    rounding = f" (rounded {terms.credit.rounding})" if terms.credit and terms.credit.rounding else ""
-    charge, owed = money(credit.monthly_charge, credit.currency), money(credit.amount, credit.currency)
-    return f"{each}. Together {credit.percent} % of the monthly charge of {charge}{capped}: {owed}{rounding}."
+    rule = terms.credit
+    combined = "The highest of them counts:" if rule and rule.combine == "max" and len(owing) > 1 else "Together"
+    capped = f", limited to the agreed {rule.cap_percent if rule else credit.percent} %" if credit.capped else ""
+    rounding = f" (rounded {rule.rounding})" if rule and rule.rounding else ""
+    charge, owed = money(credit.monthly_charge, credit.currency), money(credit.calculated or credit.amount, credit.currency)
+    told = f"{each}. {combined} {credit.percent} % of the monthly charge of {charge}{capped}: {owed}{rounding}."
+    claim = f"It can be claimed until {day_name(credit.claim_until)}." if credit.claim_until else ""
+    return " ".join(part for part in (told, _what_is_paid(credit, terms), claim) if part)
+
+
+def _came_to(result: ObjectiveResult) -> str:
+    return f"{result.attainment_percent} %" if result.attainment_percent else "no result"
+
+
+def _what_is_paid(credit: CreditResult, terms: Terms) -> str:
+    """What the yearly cap and the agreed minimum leave of what was calculated; empty where they leave all of it."""
+    minimum = minimum_in_words(terms.credit)
+    agreed = terms.credit.yearly_cap_percent if terms.credit else ""
+    cap = f"The agreed cap{f' of {agreed} %' if agreed else ''} of the contract year's charges"
+    if credit.yearly_capped and credit.paid:
+        return f"{cap} leaves {money(credit.amount, credit.currency)} of it."
+    if credit.yearly_capped:
+        return f"It is not paid: {cap[0].lower()}{cap[1:]} leaves nothing of it that is above {minimum}."
+    return "" if credit.paid else f"It is not paid, because it is not above {minimum}."
 
 
 def _breach(breach: Breach, assessment: Assessment, terms: Terms) -> BreachPart:
@@ -695,13 +789,14 @@ def _name_of(objective_id: str, terms: Terms) -> str:
 def _provenance(assessment: Assessment, *, known_at: str) -> Provenance:
     agreement_id, month = assessment.agreement_id, assessment.period
     revision = f"?revision={assessment.revision}" if assessment.closed else ""
+    known_then = f"?known_at={assessment.recorded_at}" if assessment.closed else ""
     return Provenance(
         calculator_version=assessment.calculator_version,
         assessed_at=assessment.recorded_at,
         known_at=known_at,
         terms_versions=assessment.terms_versions,
         command=f"upheld assess terms.json observations.ndjson --period {month}",
-        assessment_path=f"/v1/assessments/{agreement_id}/{month}",
+        assessment_path=f"/v1/assessments/{agreement_id}/{month}{known_then}",
         history_path=f"/v1/agreements/{agreement_id}/history",
         report_path=f"/v1/reports/{agreement_id}/{month}{revision}",
     )

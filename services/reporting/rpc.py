@@ -9,21 +9,17 @@ from upheld.measurement.v1 import assessment_pb2, measurement_pb2
 from upheld.reporting.v1 import reports_pb2 as messages
 from upheld.reporting.v1.reports_pb2_grpc import ReportsServicer
 
-from services.chassis.rpc import context_of
+from services.chassis.rpc import context_of, page_size
 from services.reporting import wire
-from services.reporting.api import page_start, parse_page_start
 from services.reporting.application import Reports
 from services.reporting.material import Assessment
-from services.reporting.views import IssuedReport
+from services.reporting.views import IssuedReport, page_start, parse_page_start
 from services.vocabulary.errors import invalid
 
 if TYPE_CHECKING:
     from upheld.reporting.v1.reports_pb2_grpc import _ServicerContext as Call
 
 SERVICE = "upheld.reporting.v1.Reports"
-
-_MOST_ON_A_PAGE = 200
-_USUAL_ON_A_PAGE = 50
 
 
 class ReportsRpc(ReportsServicer):
@@ -45,7 +41,7 @@ class ReportsRpc(ReportsServicer):
         )
 
     async def ListReports(self, request: messages.ListReportsRequest, context: Call) -> messages.ListReportsResponse:
-        size = _page_size(request.page_size)
+        size = page_size(request.page_size)
         found = await self._reports.issued_reports(
             context_of(context).caller,
             agreement_id=request.agreement_id,
@@ -79,9 +75,3 @@ def _message(issued: IssuedReport) -> messages.Report:
     return messages.Report(
         agreement_id=issued.agreement_id, period=issued.period, revision=issued.revision, provisional=False, json=issued.document.decode()
     )
-
-
-def _page_size(asked: int) -> int:
-    if not 0 <= asked <= _MOST_ON_A_PAGE:
-        raise invalid("page_size", f"must be from 1 to {_MOST_ON_A_PAGE}, not {asked}")
-    return asked or _USUAL_ON_A_PAGE

@@ -5,6 +5,7 @@ Every row is made from its message alone, so a replay gives the same rows. Nothi
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -20,6 +21,9 @@ from services.chassis.events import Recorded
 from services.reporting import wire
 from services.reporting.issue import ReportIssued
 from services.reporting.material import Agreement, Assessment, Breach, EarlyWarning, Improvement, PeriodResult
+from services.vocabulary.errors import invalid
+
+_PAGE_START = re.compile(r"(\d{4}-\d\d)\|([0-9A-Za-z-]{1,64})\|(\d{1,9})", re.ASCII)
 
 PeriodRow = Row[tuple[str, str, int, str, bool, str, str, str, bytes]]
 
@@ -238,7 +242,7 @@ def report_issued(connection: Connection, recorded: Recorded[ReportIssued]) -> N
 
 
 class Views:
-    """The questions reporting asks its rows. `readers` None is a caller who sees every agreement."""
+    """The questions reporting asks its rows. A `reader` of None sees every agreement."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -360,6 +364,21 @@ class Views:
             .order_by(periods.c.period, periods.c.agreement_id, periods.c.revision)
         )
         return await self._database.read(lambda connection: [_due(row) for row in connection.execute(query).all()])
+
+
+def parse_page_start(text: str, *, place: str) -> tuple[str, str, int] | None:
+    """Where a page begins: after (period, agreement, revision). None at the start; refuses with `Invalid` what no page gave."""
+    if not text:
+        return None
+    found = _PAGE_START.fullmatch(text)
+    if found is None:
+        raise invalid(place, "must be the `next` of the page before")
+    return found[1], found[2], int(found[3])
+
+
+def page_start(last: IssuedReport) -> str:
+    """The inverse of `parse_page_start`, for the page after the one that this report ends."""
+    return f"{last.period}|{last.agreement_id}|{last.revision}"
 
 
 def _terms_signed(connection: Connection, message: AgreementActivated | AgreementAmended) -> None:

@@ -17,28 +17,41 @@ from services.reporting.material import (
     Assessment,
     Availability,
     Breach,
+    Calendar,
     Component,
+    Composite,
     Contact,
+    CreditFormula,
+    CreditLine,
     CreditResult,
     CreditTerms,
+    CreditTier,
     Day,
     EarlyWarning,
+    HourlyRelief,
+    Hours,
     Improvement,
     Indicator,
+    IntervalMean,
+    MinimumOutage,
     ObjectiveResult,
     ObjectiveTerms,
     Party,
     PeriodResult,
+    PerStep,
     Plan,
     Progress,
+    Proportional,
     RequestRatio,
     ResolutionTime,
     ResponseTime,
     Restatement,
     ServiceTerms,
+    Slice,
     Span,
     Terms,
     Ticket,
+    TimeSlices,
     Unit,
     Verdict,
     Verification,
@@ -52,7 +65,14 @@ _VERDICTS: dict[str, Verdict] = {
     "undetermined": "undetermined",
     "not-applicable": "not-applicable",
 }
-_UNITS: dict[str, Unit] = {"us": "us", "requests": "requests", "tickets": "tickets"}
+_UNITS: dict[str, Unit] = {
+    "us": "us",
+    "requests": "requests",
+    "tickets": "tickets",
+    "slices": "slices",
+    "objectives": "objectives",
+    "10^-18 intervals": "10^-18 intervals",
+}
 
 
 def terms(message: terms_pb2.Terms, *, number: int, effective_on: str, recorded_at: str) -> Terms:
@@ -69,6 +89,7 @@ def terms(message: terms_pb2.Terms, *, number: int, effective_on: str, recorded_
         services=tuple(_service(service) for service in message.services),
         objectives=tuple(_objective_terms(objective) for objective in message.objectives),
         credit=_credit_terms(message.credit) if message.HasField("credit") and message.credit.currency else None,
+        calendars=tuple(_calendar(calendar, message.zone) for calendar in message.calendars),
     )
 
 
@@ -166,6 +187,15 @@ def _service(service: terms_pb2.Service) -> ServiceTerms:
     return ServiceTerms(id=service.id, name=service.name or service.id, components=components)
 
 
+def _calendar(calendar: terms_pb2.Calendar, zone: str) -> Calendar:
+    return Calendar(
+        id=calendar.id,
+        zone=calendar.zone or zone,
+        hours=tuple(Hours(days=tuple(hours.days), start=getattr(hours, "from"), end=hours.to) for hours in calendar.hours),
+        closed=tuple(sorted({holiday.day for holiday in (*calendar.holidays, *calendar.also_closed)})),
+    )
+
+
 def _objective_terms(objective: terms_pb2.Objective) -> ObjectiveTerms:
     return ObjectiveTerms(
         id=objective.id,
@@ -175,6 +205,9 @@ def _objective_terms(objective: terms_pb2.Objective) -> ObjectiveTerms:
         comparison=objective.comparison,
         target_percent=objective.target_percent,
         decimals=objective.decimals,
+        credits=tuple(CreditTier(below_percent=tier.below_percent, credit_percent=tier.credit_percent) for tier in objective.credits),
+        formula=_formula(objective.credit_formula),
+        clause=objective.clause,
     )
 
 
@@ -182,25 +215,95 @@ def _indicator(indicator: terms_pb2.Indicator) -> Indicator:
     kind = indicator.WhichOneof("kind")
     match kind:
         case "availability":
-            time = indicator.availability
-            return Availability(components=tuple(time.components), combine=time.combine, no_data=time.no_data)
+            return _availability(indicator.availability)
         case "request_ratio":
             return RequestRatio(components=tuple(indicator.request_ratio.components))
+        case "interval_mean":
+            mean = indicator.interval_mean
+            return IntervalMean(components=tuple(mean.components), every_s=mean.every_s, empty=mean.empty)
+        case "time_slices":
+            return _time_slices(indicator.time_slices)
         case "response_time":
             response = indicator.response_time
-            return ResponseTime(components=tuple(response.components), threshold_ms=response.threshold_ms)
+            return ResponseTime(components=tuple(response.components), threshold_ms=response.threshold_ms, percentile=response.percentile)
         case "resolution_time":
-            tickets = indicator.resolution_time
-            return ResolutionTime(within_s=tickets.within_s, priorities=tuple(tickets.priorities), reopened=tickets.reopened)
+            return _resolution_time(indicator.resolution_time)
+        case "composite":
+            composite = indicator.composite
+            return Composite(of=tuple(composite.of), rule=composite.rule, weights=tuple(composite.weights))
         case None:
             raise ValueError("an objective without an indicator")
         case _:
             assert_never(kind)
 
 
+def _availability(time: terms_pb2.Availability) -> Availability:
+    return Availability(
+        components=tuple(time.components),
+        combine=time.combine,
+        no_data=time.no_data,
+        weights=tuple(time.weights),
+        minimum_coverage_percent=time.minimum_coverage_percent,
+        maintenance=time.maintenance,
+        minimum_outage=_minimum_outage(time.minimum_outage) if time.HasField("minimum_outage") else None,
+        hours=time.hours,
+    )
+
+
+def _minimum_outage(minimum: terms_pb2.MinimumOutage) -> MinimumOutage:
+    return MinimumOutage(at_least_s=minimum.at_least_s, whole_minutes=minimum.whole_minutes, before_exclusions=minimum.before_exclusions)
+
+
+def _time_slices(slices: terms_pb2.TimeSlices) -> TimeSlices:
+    return TimeSlices(
+        components=tuple(slices.components),
+        every_s=slices.every_s,
+        error_above_percent=slices.error_above_percent,
+        percentile=slices.percentile,
+        latency_above_ms=slices.latency_above_ms,
+        minimum_events=slices.minimum_events,
+        minimum_consecutive=slices.minimum_consecutive,
+        empty=slices.empty,
+    )
+
+
+def _resolution_time(tickets: terms_pb2.ResolutionTime) -> ResolutionTime:
+    return ResolutionTime(
+        within_s=tickets.within_s,
+        priorities=tuple(tickets.priorities),
+        reopened=tickets.reopened,
+        stop=tickets.stop,
+        hours=tickets.hours,
+        pauses=tuple(tickets.pauses),
+        priority_rule=tickets.priority_rule,
+        priority_order=tuple(tickets.priority_order),
+    )
+
+
+def _formula(formula: terms_pb2.CreditFormula) -> CreditFormula | None:
+    kind = formula.WhichOneof("kind")
+    match kind:
+        case "hourly_relief":
+            return HourlyRelief(more_than_s=formula.hourly_relief.more_than_s)
+        case "proportional":
+            return Proportional(times=formula.proportional.times)
+        case "per_step":
+            return PerStep(step_percent=formula.per_step.step_percent, credit_percent=formula.per_step.credit_percent)
+        case None:
+            return None
+        case _:
+            assert_never(kind)
+
+
 def _credit_terms(credit: terms_pb2.Credit) -> CreditTerms:
     return CreditTerms(
-        currency=credit.currency, monthly_charge=credit.monthly_charge, cap_percent=credit.cap_percent, rounding=credit.rounding
+        currency=credit.currency,
+        monthly_charge=credit.monthly_charge,
+        cap_percent=credit.cap_percent,
+        rounding=credit.rounding,
+        combine=credit.combine,
+        minimum=credit.minimum,
+        yearly_cap_percent=credit.yearly_cap_percent,
     )
 
 
@@ -232,6 +335,16 @@ def _result(result: assessment_pb2.ObjectiveResult) -> ObjectiveResult:
         unknown=tuple(_span(span) for span in result.unknown),
         days=tuple(_day(day) for day in result.days),
         tickets=tuple(_ticket(ticket) for ticket in result.tickets),
+        terms_version=result.terms_version,
+        start=result.start,
+        end=result.end,
+        ignored=tuple(_span(span) for span in result.ignored),
+        outside=tuple(_span(span) for span in result.outside),
+        slices=tuple(_slice(each) for each in result.slices),
+        percentile_ms=result.percentile_ms,
+        clause=result.clause,
+        needed=result.needed,
+        scale=max(result.scale, 1),
     )
 
 
@@ -271,6 +384,21 @@ def _ticket(ticket: assessment_pb2.TicketResult) -> Ticket:
         due_at=ticket.due_at,
         resolved_at=ticket.resolved_at,
         verdict=ticket.verdict,
+        counted_us=ticket.counted_us,
+        allowed_us=ticket.allowed_us,
+        clock=ticket.clock,
+    )
+
+
+def _slice(told: assessment_pb2.Slice) -> Slice:
+    return Slice(
+        start=told.start,
+        end=told.end,
+        good=int(told.good or "0"),
+        total=int(told.total or "0"),
+        share=int(told.share or "0"),
+        bad=told.bad,
+        cause=told.cause,
     )
 
 
@@ -281,6 +409,21 @@ def _credit_result(credit: assessment_pb2.CreditResult) -> CreditResult:
         percent=credit.percent,
         amount=credit.amount,
         capped=credit.capped,
+        lines=tuple(_credit_line(line) for line in credit.lines),
+        paid=credit.paid or not credit.calculated,
+        calculated=credit.calculated,
+        claim_until=credit.claim_until,
+        yearly_capped=credit.yearly_capped,
+    )
+
+
+def _credit_line(line: assessment_pb2.CreditLine) -> CreditLine:
+    return CreditLine(
+        objective_id=line.objective_id,
+        terms_version=line.terms_version,
+        percent=line.percent,
+        rule=line.rule,
+        share_of_period=line.share_of_period,
     )
 
 

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from services.reporting.material import Unit, Verdict
 from services.vocabulary.period import SECOND, Instant, datetime_of, parse_day, parse_instant, parse_month, parse_zone
+from services.vocabulary.ratio import floored_percent, parse_exact
 
 _MONTHS = (
     "January",
@@ -25,6 +26,8 @@ _MONTHS = (
     "November",
     "December",
 )
+
+_INTERVAL_DECIMALS = 6
 
 StandingKind = Literal["met", "breached", "undetermined", "not-applicable", "at-risk", "on-track"]
 
@@ -117,16 +120,50 @@ def length(duration_us: int) -> str:
     return " ".join(parts) or "0 min"
 
 
-def amount(count: str, unit: Unit) -> str:
-    """A count of good or bad in its unit: "1 h 5 min", "1,200 requests", "1 ticket"."""
+def amount(count: str, unit: Unit, *, scale: int = 1) -> str:
+    """A count of good or bad in its unit: "1 h 5 min", "1,200 requests", "1 ticket", "12.5 intervals".
+
+    With a `scale` time is that of several components together, and said to be.
+    """
     number = int(count)
     match unit:
         case "us":
-            return length(number)
-        case "requests" | "tickets":
+            return component_length(number, scale)
+        case "10^-18 intervals":
+            text = _intervals(abs(number))
+            return f"{text} interval" if text == "1" else f"{text} intervals"
+        case "requests" | "tickets" | "slices" | "objectives":
             return f"{abs(number):,} {unit if abs(number) != 1 else unit[:-1]}"
         case _:
             assert_never(unit)
+
+
+def unit_name(unit: Unit) -> str:
+    """What is counted, as people call it."""
+    return "intervals" if unit == "10^-18 intervals" else unit
+
+
+def component_length(duration_us: int, scale: int) -> str:
+    """A length that says when it is the time of several components together."""
+    return f"{length(duration_us)} of component time" if scale > 1 else length(duration_us)
+
+
+def _intervals(parts: int) -> str:
+    """10^-18 intervals as intervals with at most six decimals, floored."""
+    whole, part = divmod(parts * 10**_INTERVAL_DECIMALS // 10**18, 10**_INTERVAL_DECIMALS)
+    decimals = f"{part:0{_INTERVAL_DECIMALS}d}".rstrip("0")
+    return f"{whole:,}.{decimals}" if decimals else f"{whole:,}"
+
+
+def listed(words: tuple[str, ...]) -> str:
+    """ "a, b and c"."""
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
+
+
+def ordinal(number: str) -> str:
+    """ "95th", "99.9th", "91st"."""
+    ending = {"1": "st", "2": "nd", "3": "rd"}.get(number[-1:], "th")
+    return f"{number}{'th' if '.' in number or number[-2:-1] == '1' else ending}"
 
 
 def roughly(percent: str) -> str:
@@ -135,15 +172,15 @@ def roughly(percent: str) -> str:
     return f"{whole}.{decimals[:1]}" if decimals.strip("0") else whole
 
 
+def share(exact: str) -> str:
+    """An exact ratio as a percentage nobody is judged by: "46.6" of "7/15"."""
+    return roughly(floored_percent(parse_exact(exact), decimals=1))
+
+
 def money(amount_text: str, currency: str) -> str:
     """ "EUR 1,200.00", a difference with its sign."""
     value = Decimal(amount_text or "0")
     return f"{'−' if value < 0 else ''}{currency} {abs(value):,}"
-
-
-def zone_name(zone: str) -> str:
-    """ "Europe/Berlin" as people say it."""
-    return zone.replace("_", " ")
 
 
 def _just_before(end: str) -> Instant:

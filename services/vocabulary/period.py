@@ -27,6 +27,7 @@ HOUR = 60 * MINUTE
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])", re.ASCII)
+_MACHINES_OWN_ZONE = re.compile(r"localtime|posixrules|Factory|(posix|right)(/.*)?", re.IGNORECASE | re.DOTALL)
 _EARLIEST = date(1990, 1, 1)
 _LATEST = date(2200, 1, 1)
 
@@ -88,7 +89,9 @@ def parse_day(text: str, *, place: str) -> date:
 
 @lru_cache(maxsize=256)
 def parse_zone(name: str, *, place: str = "zone") -> ZoneInfo:
-    """An IANA zone; refuses with `Invalid` a name that the time zone database does not have."""
+    """An IANA zone; refuses with `Invalid` a name that the time zone database does not have, and one whose meaning is the machine's."""
+    if _MACHINES_OWN_ZONE.fullmatch(name):
+        raise invalid(place, f'must be a time zone that is the same on every machine, such as "Europe/Berlin", not {name!r}')
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):

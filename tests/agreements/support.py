@@ -37,9 +37,8 @@ STRANGER = OrganisationId("somebody-else")
 JANUARY_5 = "2026-01-05T09:00:00Z"
 MARCH_9 = datetime(2026, 3, 9, 12, tzinfo=UTC)
 
-EXAMPLE = re.search(r"```yaml\n(.*?)```", (Path(__file__).parents[2] / "docs" / "terms.md").read_text(), re.DOTALL)
-assert EXAMPLE is not None
-DOCUMENT: str = EXAMPLE[1]
+DOCUMENT, FULL_DOCUMENT = re.findall(r"```yaml\n(.*?)```", (Path(__file__).parents[2] / "docs" / "terms.md").read_text(), re.DOTALL)
+"""The examples of the documentation: the simple case, and one with all that contracts say besides."""
 
 Change = Callable[[dict[str, Any]], object]
 

@@ -30,6 +30,22 @@ async def refused(call: Awaitable[object]) -> grpc.StatusCode:
     return code
 
 
+def test_a_document_is_read_without_being_kept(tmp_path: Path) -> None:
+    async def scene(service: Running) -> None:
+        anybody = service.metadata(STRANGER, Role.VIEWER)
+        good = await service.stub.ValidateTerms(messages.ValidateTermsRequest(document=DOCUMENT), metadata=anybody)
+        assert (good.valid, good.digest, terms_of(good.terms), list(good.violations)) == (True, digest(TERMS), TERMS, [])
+        bad = await service.stub.ValidateTerms(messages.ValidateTermsRequest(document=yaml_of(availability_of("101"))), metadata=anybody)
+        assert (bad.valid, bad.digest, bad.HasField("terms")) == (False, "", False)
+        assert "objectives[0].target" in [each.place for each in bad.violations]
+        unreadable = await service.stub.ValidateTerms(messages.ValidateTermsRequest(document="{"), metadata=anybody)
+        assert [each.place for each in unreadable.violations] == ["document"]
+        listed = await service.stub.ListAgreements(messages.ListAgreementsRequest(), metadata=service.metadata(PROVIDER, Role.VIEWER))
+        assert not listed.agreements
+
+    play(tmp_path, scene)
+
+
 def test_an_agreement_lives_its_life_over_grpc(tmp_path: Path) -> None:
     async def scene(service: Running) -> None:
         stub = service.stub

@@ -99,7 +99,7 @@ FAULTS: dict[str, tuple[Change, list[str]]] = {
         objective(1, target="9" * 1001),
         ["objectives[1].target: must have at most 1000 characters, not 1001"],
     ),
-    "a target of nothing": (objective(1, target="0.000"), ["objectives[1].target: must be above 0"]),
+    "a target of nothing": (objective(1, target="0.000"), ['objectives[1].target: must be above 0, such as "5"']),
     "a target that is a list": (objective(1, target=["99"]), ["objectives[1].target: must be a plain value, not a list"]),
     "more than everything": (
         objective(1, target="100", comparison=">"),
@@ -120,11 +120,15 @@ FAULTS: dict[str, tuple[Change, list[str]]] = {
         lambda nodes: nodes.update({"two\nlines": "1"}),
         [
             "'two\\nlines': is not a field here; there are upheld, title, zone, effective_on, ends_on, parties, auditors, "
-            "services, maintenance, objectives, credit, close_after_days, warn_at_percent"
+            "services, calendars, exclusion_classes, maintenance, recurring_maintenance, objectives, credit, close_after_days, "
+            "hard_close_after_days, disputes, warn_at_percent"
         ],
     ),
-    "another grammar": (lambda nodes: nodes.update(upheld="terms/v9"), ["upheld: must be one of terms/v1, not 'terms/v9'"]),
-    "no title": (_without("title"), ["title: is required"]),
+    "another grammar": (
+        lambda nodes: nodes.update(upheld="terms/v9"),
+        ["upheld: must be one of terms/v1, not 'terms/v9'; did you mean \"terms/v1\"?"],
+    ),
+    "no title": (_without("title"), ['title: is required: what the agreement is called, such as "Online banking platform"']),
     "an empty title": (lambda nodes: nodes.update(title="  "), ["title: must not be empty"]),
     "a title of two lines": (
         lambda nodes: nodes.update(title="a\nb"),
@@ -153,17 +157,17 @@ FAULTS: dict[str, tuple[Change, list[str]]] = {
     ),
     "an end before the start": (
         lambda nodes: nodes.update(ends_on="2025-12-31", maintenance=[]),
-        ["ends_on: must not be before effective_on 2026-01-01"],
+        ["ends_on: must not be before effective_on 2026-01-01; leave it out for an open end"],
     ),
-    "no parties": (_without("parties"), ["parties: is required"]),
-    "one party": (_without("parties", 1), ["parties: exactly one provider and one customer are needed"]),
+    "no parties": (_without("parties"), ["parties: is required: exactly one provider and one customer"]),
+    "one party": (_without("parties", 1), ["parties: exactly one provider and one customer are needed, not provider"]),
     "two providers": (
         lambda nodes: nodes["parties"][1].update(role="provider"),
-        ["parties: exactly one provider and one customer are needed"],
+        ["parties: exactly one provider and one customer are needed, not provider and provider"],
     ),
     "a party with itself": (
         lambda nodes: nodes["parties"][1].update(organisation="nordwind-hosting"),
-        ["parties[1].organisation: 'nordwind-hosting' is used already"],
+        ["parties[1].organisation: 'nordwind-hosting' is used already; choose another organisation"],
     ),
     "an organisation that no token could carry": (
         lambda nodes: nodes["parties"][0].update(organisation="Nordwind GmbH"),
@@ -178,47 +182,71 @@ FAULTS: dict[str, tuple[Change, list[str]]] = {
     ),
     "an auditor who is a party": (
         lambda nodes: nodes.update(auditors=["bank-am-markt"]),
-        ["auditors[0]: bank-am-markt is a party already"],
+        ["auditors[0]: bank-am-markt is a party already, and reads as one; leave it out"],
     ),
-    "an auditor twice": (lambda nodes: nodes.update(auditors=["a", "a"]), ["auditors[1]: a is listed already"]),
+    "an auditor twice": (lambda nodes: nodes.update(auditors=["a", "a"]), ["auditors[1]: a is listed already; name each only once"]),
     "no services": (
         lambda nodes: nodes.update(services=[]),
-        ["services: must have at least 1 entries, not 0"],
+        ["services: must have at least 1 entry, not 0: what is promised about, at least one"],
     ),
     "a service twice": (
         lambda nodes: nodes["services"].append(nodes["services"][1]),
-        ["services[2].id: 'service-desk' is used already"],
+        ["services[2].id: 'service-desk' is used already; choose another id"],
     ),
     "a component twice": (
         lambda nodes: nodes["services"][0]["components"].append({"id": "web", "name": "Web again"}),
-        ["services[0].components[2].id: 'web' is used already"],
+        ["services[0].components[2].id: 'web' is used already; choose another id"],
     ),
-    "no objectives": (lambda nodes: nodes.update(objectives=[]), ["objectives: must have at least 1 entries, not 0"]),
-    "an objective twice": (objective(1, id="availability"), ["objectives[1].id: 'availability' is used already"]),
+    "no objectives": (
+        lambda nodes: nodes.update(objectives=[]),
+        ["objectives: must have at least 1 entry, not 0: the promises, at least one"],
+    ),
+    "an objective twice": (objective(1, id="availability"), ["objectives[1].id: 'availability' is used already; choose another id"]),
     "an unknown service": (
         objective(1, service="online-bnking"),
-        ["objectives[1].service: there is no service 'online-bnking'; there are online-banking, service-desk"],
+        ["objectives[1].service: there is no service 'online-bnking'; did you mean \"online-banking\"?"],
+    ),
+    "a service without a name": (objective(1, service=""), ["objectives[1].service: must not be empty"]),
+    "an objective that is a word": (
+        lambda nodes: nodes["objectives"].append("fast"),
+        [
+            "objectives[4]: must be a mapping with id, name, service, indicator, target, comparison, decimals, credits, relief, clause, "
+            "not a plain value"
+        ],
+    ),
+    "maintenance that is a word": (
+        lambda nodes: nodes.update(maintenance=["sunday"]),
+        ["maintenance[0]: must be a mapping with id, service, components, start, end, reason, class, announced_at, not a plain value"],
     ),
     "an unknown component": (
         indicator(1, components=["wbe"]),
-        ["objectives[1].indicator.components[0]: service 'online-banking' has no component 'wbe'; it has web, core-database"],
+        ["objectives[1].indicator.components[0]: service 'online-banking' has no component 'wbe'; did you mean \"web\"?"],
     ),
     "nothing to measure": (
         lambda nodes: nodes["objectives"].append(
             {"id": "b", "name": "B", "service": "service-desk", "indicator": {"kind": "availability"}, "target": "99"}
         ),
-        ["objectives[4].indicator.components: service 'service-desk' has no components to measure"],
+        ["objectives[4].indicator.components: service 'service-desk' has no components to measure; give it one in services"],
     ),
-    "no indicator": (_without("objectives", 1, "indicator"), ["objectives[1].indicator: is required"]),
+    "no indicator": (
+        _without("objectives", 1, "indicator"),
+        ["objectives[1].indicator: is required: how it is measured, such as {kind: availability}"],
+    ),
     "an unknown kind": (
         indicator(1, kind="uptime"),
-        ["objectives[1].indicator.kind: must be one of availability, request-ratio, response-time, resolution-time, not 'uptime'"],
+        [
+            "objectives[1].indicator.kind: must be one of availability, request-ratio, interval-mean, time-slices, response-time, "
+            "resolution-time, composite, not 'uptime'; did you mean \"availability\"?"
+        ],
     ),
     "a field of another kind": (
         indicator(1, threshold_ms="5"),
         ["objectives[1].indicator.threshold_ms: is not a field here; there are kind, components"],
     ),
-    "no threshold": (_without("objectives", 2, "indicator", "threshold_ms"), ["objectives[2].indicator.threshold_ms: is required"]),
+    "no threshold": (
+        _without("objectives", 2, "indicator", "threshold_ms"),
+        ['objectives[2].indicator.threshold_ms: is required: the longest time that is good, such as "800"'],
+    ),
     "a threshold below zero": (
         indicator(2, threshold_ms="-5"),
         ["objectives[2].indicator.threshold_ms: must be milliseconds above 0 with at most three decimals, such as \"800\", not '-5'"],
@@ -229,7 +257,10 @@ FAULTS: dict[str, tuple[Change, list[str]]] = {
     ),
     "a length in days": (
         indicator(3, within="4d"),
-        ['objectives[3].indicator.within: must be hours, minutes or seconds such as "90h", "5m" or "1h30m", not \'4d\''],
+        [
+            'objectives[3].indicator.within: must be hours, minutes or seconds such as "90h", "5m" or "1h30m", '
+            "not '4d'; did you mean \"96h\"?"
+        ],
     ),
     "a length of a thousand years": (
         indicator(3, within="999999h"),
@@ -237,11 +268,11 @@ FAULTS: dict[str, tuple[Change, list[str]]] = {
     ),
     "tiers that rise": (
         _tiers(("99.0", "10"), ("99.5", "25")),
-        ["objectives[0].credits[1].below: must be lower than 99 of the tier before"],
+        ["objectives[0].credits[1].below: must be lower than 99 of the tier before; list the highest first, each once"],
     ),
     "tiers that cost less and less": (
         _tiers(("99.9", "25"), ("99.0", "25")),
-        ["objectives[0].credits[1].percent: must be higher than 25 of the tier before"],
+        ["objectives[0].credits[1].percent: must be higher than 25 of the tier before: who misses more pays more"],
     ),
     "a credit although the target is met": (
         _tiers(("99.95", "10")),
@@ -268,11 +299,11 @@ FAULTS: dict[str, tuple[Change, list[str]]] = {
     ),
     "maintenance that ends before it starts": (
         _window(end="2026-03-14T22:00:00Z"),
-        ["maintenance[0].end: must be after start"],
+        ["maintenance[0].end: must be after start 2026-03-14T22:00:00Z"],
     ),
     "maintenance outside the term": (
         _window(start="2025-01-01T00:00:00Z", end="2025-01-02T00:00:00Z"),
-        ["maintenance[0]: lies outside the term of the agreement"],
+        ["maintenance[0]: lies outside the term of the agreement, from 2026-01-01 to 2026-12-31; give a day of it"],
     ),
     "maintenance at no offset": (
         _window(start="2026-03-14T22:00:00"),
@@ -280,16 +311,19 @@ FAULTS: dict[str, tuple[Change, list[str]]] = {
     ),
     "maintenance of an unknown component": (
         _window(components=["mainframe"]),
-        ["maintenance[0].components[0]: service 'online-banking' has no component 'mainframe'; it has web, core-database"],
+        ["maintenance[0].components[0]: service 'online-banking' has no component 'mainframe'; there are web, core-database"],
     ),
     "a month that is never closed": (
         lambda nodes: nodes.update(close_after_days="365"),
         ["close_after_days: must be a whole number from 0 to 90, not '365'"],
     ),
-    "a warning from the start": (lambda nodes: nodes.update(warn_at_percent="0"), ["warn_at_percent: must be above 0"]),
+    "a warning from the start": (lambda nodes: nodes.update(warn_at_percent="0"), ['warn_at_percent: must be above 0, such as "5"']),
     "a list where a mapping belongs": (
         lambda nodes: nodes.update(credit=["EUR"]),
-        ["credit: must be a mapping with currency, monthly_charge, cap_percent, rounding, not a list"],
+        [
+            "credit: must be a mapping with currency, monthly_charge, cap_percent, rounding, combine, minimum, "
+            "yearly_cap_percent, pro_rata, claim, not a list"
+        ],
     ),
     "a mapping where a list belongs": (
         lambda nodes: nodes.update(maintenance={"id": "x"}),

@@ -27,4 +27,6 @@ def test_every_benchmark_prints_its_ratio() -> None:
         "events appended, 100 at once, against raw sqlite3",
         "a month of one-minute counters judged",
         "a month of one-minute statuses judged",
+        "20 objectives over 2 days of one-minute statuses in Parquet",
+        "20 objectives over 2 days of one-minute counters in Parquet",
     ]

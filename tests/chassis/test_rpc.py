@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -36,11 +37,11 @@ MEASUREMENT = "upheld.measurement.v1.Measurement"
 READERS = frozenset({Role.VIEWER, Role.SERVICE})
 REPORTING_PERMISSIONS: Mapping[str, frozenset[Role]] = {"get_report": READERS, "list_reports": READERS}
 MEASUREMENT_PERMISSIONS: Mapping[str, frozenset[Role]] = {
+    **{
+        re.sub(r"(?<!^)(?=[A-Z])", "_", method.name).lower(): READERS
+        for method in measurement_pb2.DESCRIPTOR.services_by_name["Measurement"].methods
+    },
     "report_observations": frozenset({Role.OPERATOR, Role.SERVICE}),
-    "get_assessment": READERS,
-    "list_assessments": READERS,
-    "measure_span": READERS,
-    "close_period": READERS,
 }
 
 
@@ -130,7 +131,7 @@ class Running:
 
 @asynccontextmanager
 async def running(platform: SmallPlatform) -> AsyncIterator[Running]:
-    reports, measurement = Reports(), Measurement(platform)
+    reports, measurement = Reports(), Measurement(platform)  # type: ignore[abstract]
     rooms = [
         Room(
             name="reporting",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from services.chassis.settings import Settings, SettingsError, explained, masked
+from services.chassis.settings import Settings, SettingsError, explained, masked, strangers
 
 
 @pytest.fixture(autouse=True)
@@ -111,3 +111,23 @@ def test_the_table_has_a_row_with_a_meaning_for_every_setting_and_no_secret() ->
     assert [row.name for row in rows] == [name for name in Settings.model_fields if name != "origins"]
     assert all(row.meaning for row in rows)
     assert "s3cret" not in repr(rows)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("UPHELD_HTTP_PROT", "UPHELD_HTTP_PROT is no setting and changes nothing; did you mean UPHELD_HTTP_PORT?"),
+        ("UPHELD_HTTPPORT", "UPHELD_HTTPPORT is no setting and changes nothing; did you mean UPHELD_HTTP_PORT?"),
+        ("upheld_fiel", "upheld_fiel is no setting and changes nothing; did you mean UPHELD_FILE?"),
+        ("UPHELD_TOKENS", "UPHELD_TOKENS is no setting and changes nothing; did you mean UPHELD_TOKEN?"),
+        ("UPHELD_ORIGINS", "UPHELD_ORIGINS is no setting and changes nothing"),
+        ("UPHELD_", "UPHELD_ is no setting and changes nothing"),
+    ],
+)
+def test_a_mistyped_variable_is_told_with_the_nearest_that_exists(name: str, told: str) -> None:
+    assert [str(stranger) for stranger in strangers([name], besides=["UPHELD_TOKEN"])] == [told]
+
+
+def test_what_is_read_is_no_stranger_and_neither_is_what_belongs_to_others() -> None:
+    settings = [f"UPHELD_{name.upper()}" for name in Settings.model_fields if name != "origins"]
+    assert strangers([*settings, "upheld_host", "UPHELD_FILE", "UPHELD_TOKEN", "PATH", "HTTP_PROT"], besides=["UPHELD_TOKEN"]) == []

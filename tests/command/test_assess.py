@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from services.command.assess import assess_files
+from services.vocabulary.errors import Invalid
 from tests.command.cli import HEAD, invoke, upheld
 
 Json = Any
@@ -196,6 +197,14 @@ def test_a_running_month_has_two_labelled_figures(tmp_path: Path) -> None:
     assert result["attainment_percent"] == "91.666666"
 
 
+def test_a_month_is_measured_until_now_at_the_latest(tmp_path: Path) -> None:
+    files = Given(folder=tmp_path).files(status("2026-04-01T00:00:00Z", "up"))
+    now = datetime.now(UTC)
+    assert files.result("2026-04", until=now.isoformat())["verdict"] == "met"
+    with pytest.raises(Invalid, match="--until: must not be later than now"):
+        files.judged("2026-04", until=(now + timedelta(minutes=5)).isoformat())
+
+
 # Requests and tickets
 
 
@@ -359,6 +368,7 @@ def test_every_bad_row_is_told_with_its_line_and_column(table: Files) -> None:
         ("1066-10", "", "--period: must be a month such as"),
         ("2026-04", "noon", "--until: must be an RFC 3339 instant"),
         ("2026-04", "2026-04-02T10:00:00", "--until: must carry an offset"),
+        ("2026-04", "2199-04-02T10:00:00Z", "--until: must not be later than now, "),
         ("2024-12", "", "no terms were in force in 2024-12"),
     ],
 )

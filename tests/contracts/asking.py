@@ -28,10 +28,10 @@ from services.chassis.service import Platform, Service, platform
 from services.chassis.settings import Settings
 from services.command.host import SERVICES, composer
 from services.vocabulary.identity import Role
-from tests.contracts.platform import LAST_MONTH, MONTH, OBJECTIVE, RUNNING_MONTH, SERVICE, TERMS, House, observations
+from tests.contracts.platform import GROUND, LAST_MONTH, MONTH, OBJECTIVE, RUNNING_MONTH, SERVICE, TERMS, House, observations
 
 Door = Literal["http", "grpc"]
-About = Literal["a thing", "a list", "new terms", "one's own"]
+About = Literal["a thing", "a list", "new terms", "a settlement", "one's own"]
 Values = Mapping[str, str]
 
 
@@ -122,7 +122,9 @@ def _needed(route: RouteContext) -> set[str]:
 
 
 def _about(name: str, needed: set[str]) -> About:
-    if needed & {"agreement_id", "improvement_id"}:
+    if name == "settle_dispute":
+        return "a settlement"
+    if needed & {"agreement_id", "improvement_id", "exclusion_id"} or name in ("claim_exclusion", "preview_change"):
         return "a thing"
     if name.startswith("list_") or name == "portal_home":
         return "a list"
@@ -148,6 +150,11 @@ def values_of(house: House) -> dict[str, str]:
     return {
         "agreement_id": house.agreement_id,
         "improvement_id": house.improvement_id,
+        "exclusion_id": house.exclusion_id,
+        "exclusion_class": GROUND,
+        "service": SERVICE,
+        "down": "true",
+        "reason": "Because",
         "objective_id": OBJECTIVE,
         "period": str(MONTH),
         "number": "1",
@@ -193,6 +200,8 @@ def request_of(operation: Operation, values: Values) -> Request:
 
 _QUERIES: Mapping[str, Sequence[str]] = {
     "list_assessments": ("agreement_id",),
+    "list_exclusions": ("agreement_id",),
+    "list_disputes": ("agreement_id", "period"),
     "measure_span": ("start", "end"),
     "diff_terms": ("from", "to"),
     "propose_amendment": ("effective_on",),
@@ -204,6 +213,12 @@ _BODIES: Mapping[str, Sequence[str]] = {
     "plan_improvement": ("recommendation_id", "description", "owner", "due_on"),
     "record_implementation": ("implemented_on",),
     "verify_improvement": ("after_start", "after_end"),
+    "claim_exclusion": ("agreement_id", "exclusion_class", "service", "start", "end", "reason"),
+    "preview_change": ("agreement_id", "document", "effective_on"),
+    "approve_exclusion": ("reason",),
+    "refuse_exclusion": ("reason",),
+    "withdraw_exclusion": ("reason",),
+    "settle_dispute": ("agreement_id", "objective_id", "start", "end", "down", "reason"),
 }
 
 
@@ -268,8 +283,17 @@ def _with_each(request: Message, kind: int, instead: Sequence[object]) -> Iterat
         target: Any = copy
         for step in way:
             target = target[step] if isinstance(step, int) else getattr(target, step)
-        setattr(target, str(name), value)
+        _put(target, str(name), value)
         yield f"{'.'.join(map(str, path))} {str(value)[:20]!r}", copy
+
+
+def _put(message: Message, name: str, value: object) -> None:
+    """A list then holds this alone."""
+    if message.DESCRIPTOR.fields_by_name[name].is_repeated:
+        message.ClearField(name)
+        getattr(message, name).append(value)
+    else:
+        setattr(message, name, value)
 
 
 def _places(message: Message, kind: int, way: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:

@@ -19,8 +19,8 @@ ZONE = ZoneInfo("Europe/Zurich")
 RUNNING_MONTH = month_of(instant(datetime.now(UTC)), ZONE)
 LAST_MONTH = RUNNING_MONTH.previous
 MONTH = LAST_MONTH.previous
-PROVIDER, CUSTOMER, STRANGER = "alpine-hosting", "lake-bank", "somebody-else"
-SERVICE, OBJECTIVE = "payments", "availability"
+PROVIDER, CUSTOMER, AUDITOR, STRANGER = "alpine-hosting", "lake-bank", "glacier-audit", "somebody-else"
+SERVICE, OBJECTIVE, GROUND = "payments", "availability", "migration"
 TITLE = "Payments platform of the lake"
 PEOPLE = (Role.ADMINISTRATOR, Role.SERVICE_MANAGER, Role.SIGNATORY, Role.OPERATOR, Role.VIEWER, Role.AUDITOR)
 
@@ -33,6 +33,10 @@ parties:
   - {{role: provider, organisation: {PROVIDER}, name: Alpine Hosting AG,
       contacts: [{{name: Rea Vogel, email: rea@alpine.example, role: manager}}], responsibilities: [Runs the platform]}}
   - {{role: customer, organisation: {CUSTOMER}, name: Lake Bank}}
+auditors: [{AUDITOR}]
+disputes: auditor
+exclusion_classes:
+  - {{id: {GROUND}, clause: "7.2", approval: both}}
 services:
   - {{id: {SERVICE}, name: Payments, components: [{{id: web, name: Web}}, {{id: database, name: Database}}]}}
 maintenance:
@@ -58,13 +62,17 @@ warn_at_percent: "75"
 
 @dataclass(frozen=True, kw_only=True)
 class House:
-    """A platform with one agreement in force, one month closed with a breach, one improvement, one report and a month that runs."""
+    """A platform with one agreement in force, one month closed with a breach, one improvement, one report and a month that runs.
+
+    The customer has claimed an exclusion that the provider is still to approve.
+    """
 
     reach: Reach
     agreement_id: str
     digest: str
     improvement_id: str
     recommendation_id: str
+    exclusion_id: str
 
     def person(self, organisation: str, *roles: Role, subject: str = "somebody") -> Person:
         return Person(reach=self.reach, token=token(self.reach.data, organisation, *roles, subject=subject))
@@ -125,7 +133,19 @@ def _furnished(reach: Reach) -> House:
         digest=digest,
         improvement_id=improvement["id"],
         recommendation_id=improvement["recommendations"][0]["id"],
+        exclusion_id=_claimed(customer, agreement_id),
     )
+
+
+def claim(agreement_id: str) -> dict[str, object]:
+    """Ten minutes of the running month, in which nothing was down."""
+    span = {"start": _at(RUNNING_MONTH, 60), "end": _at(RUNNING_MONTH, 70)}
+    return {"agreement_id": agreement_id, "exclusion_class": GROUND, "service": SERVICE, "components": ["web"], **span, "reason": "Move"}
+
+
+def _claimed(customer: Person, agreement_id: str) -> str:
+    claimed: str = customer.post("/v1/exclusions", claim(agreement_id))["id"]
+    return claimed
 
 
 def _agreed(provider: Person, customer: Person) -> tuple[str, str]:

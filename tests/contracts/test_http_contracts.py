@@ -7,6 +7,7 @@ import re
 import unittest
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from itertools import product
 from typing import Any, TypeAlias
 
 import httpx2
@@ -30,7 +31,8 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from services.command.host import SERVICES
-from tests.contracts.platform import LAST_MONTH, MONTH, OBJECTIVE, RUNNING_MONTH, TERMS, House, house, observations
+from services.vocabulary.identity import Role
+from tests.contracts.platform import AUDITOR, LAST_MONTH, MONTH, OBJECTIVE, RUNNING_MONTH, TERMS, House, claim, house, observations
 from tests.journeys.people import Json, Person, until
 
 pytestmark = [pytest.mark.schema, pytest.mark.xdist_group("http contracts"), pytest.mark.timeout(600)]
@@ -119,8 +121,14 @@ def at_random(operation: Operation, mode: GenerationMode) -> list[AnyCase]:
 def with_own_ids(case: AnyCase, home: House, version: int) -> AnyCase:
     """Past the door: of things that are there, decided on the version that they have."""
     own = {"agreement_id": home.agreement_id, "improvement_id": home.improvement_id, "period": str(MONTH), "objective_id": OBJECTIVE}
+    own["exclusion_id"] = home.exclusion_id
     case.path_parameters.update({name: value for name, value in own.items() if name in case.path_parameters})
-    asked = {"agreement_id": home.agreement_id, "start": f"{MONTH.first_day}T00:00:00Z", "end": f"{LAST_MONTH.first_day}T00:00:00Z"}
+    asked = {
+        "agreement_id": home.agreement_id,
+        "period": str(MONTH),
+        "start": f"{MONTH.first_day}T00:00:00Z",
+        "end": f"{LAST_MONTH.first_day}T00:00:00Z",
+    }
     case.query.update({name: value for name, value in asked.items() if name in case.query})
     if "If-Match" in case.headers:
         case.headers["If-Match"] = f'"{version}"'
@@ -158,6 +166,7 @@ def test_what_succeeds_is_as_documented(documents: Mapping[str, BaseSchema], hom
     telling = Telling(documents)
     agree_and_end(telling, home.manager, home.client)
     assess(telling, home)
+    add_facts(telling, home)
     improve(telling, home)
     report(telling, home)
     assert telling.succeeded == telling.all
@@ -213,10 +222,32 @@ def assess(telling: Telling, home: House) -> None:
     assert ask(home.client, "GET /v1/assessments", params={**own, "limit": "1"}).headers["Link"]
     for period in (MONTH, RUNNING_MONTH):
         ask(home.client, "GET /v1/assessments/{agreement_id}/{period}", {**own, "period": period})
+    for period, way in product((MONTH, RUNNING_MONTH), ("explanation", "timeline.svg", "outlook")):
+        ask(home.client, f"GET /v1/assessments/{{agreement_id}}/{{period}}/{way}", {**own, "period": period})
+    change = {**own, "document": TERMS.replace('target: "99.9"', 'target: "99.99"'), "exclusion": _tried(claim(home.agreement_id))}
+    assert ask(home.client, "POST /v1/previews", json=change).json()["approval_needed"]
     ask(home.manager, "POST /v1/assessments/{agreement_id}/{period}/close", {**own, "period": LAST_MONTH})
     span = {"start": f"{MONTH.first_day}T00:00:00Z", "end": f"{RUNNING_MONTH.first_day}T00:00:00Z"}
     for objective in (OBJECTIVE, "requests", "answers", "resolution"):
         ask(home.client, "GET /v1/measurements/{agreement_id}/{objective_id}", {**own, "objective_id": objective}, params=span)
+
+
+def _tried(claimed: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in claimed.items() if name != "agreement_id"}
+
+
+def add_facts(telling: Telling, home: House) -> None:
+    ask, path = telling.ask, "/v1/exclusions/{exclusion_id}"
+    why = {"reason": "Seen by both"}
+    for person, step in ((home.manager, "approval"), (home.manager, "refusal"), (home.client, "withdrawal")):
+        claimed = ask(home.client, "POST /v1/exclusions", awaited=201, json=claim(home.agreement_id)).json()
+        ask(person, f"POST {path}/{step}", {"exclusion_id": claimed["id"]}, json=why)
+    own = {"agreement_id": home.agreement_id}
+    assert ask(home.manager, "GET /v1/exclusions", params={**own, "limit": "1"}).headers["Link"]
+    ask(home.manager, "GET /v1/disputes", params={**own, "period": str(LAST_MONTH)})
+    span = {"start": f"{LAST_MONTH.first_day}T03:00:00Z", "end": f"{LAST_MONTH.first_day}T03:10:00Z"}
+    settlement = {**own, "objective_id": OBJECTIVE, **span, "down": False, **why}
+    ask(home.person(AUDITOR, Role.AUDITOR), "POST /v1/disputes/settlements", awaited=201, json=settlement)
 
 
 def improve(telling: Telling, home: House) -> None:

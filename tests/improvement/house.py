@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -147,10 +148,41 @@ class FakeMeasurement(MeasurementServicer):
     async def ClosePeriod(self, request: measurement_pb2.ClosePeriodRequest, context: Call) -> assessment_pb2.Assessment:
         raise NotFound("not asked here")
 
+    async def ClaimExclusion(self, request: object, context: Call) -> measurement_pb2.Exclusion:
+        raise NotFound("not asked here")
+
+    async def ListExclusions(self, request: object, context: Call) -> measurement_pb2.ListExclusionsResponse:
+        raise NotFound("not asked here")
+
+    async def ApproveExclusion(self, request: object, context: Call) -> measurement_pb2.Exclusion:
+        raise NotFound("not asked here")
+
+    async def RefuseExclusion(self, request: object, context: Call) -> measurement_pb2.Exclusion:
+        raise NotFound("not asked here")
+
+    async def WithdrawExclusion(self, request: object, context: Call) -> measurement_pb2.Exclusion:
+        raise NotFound("not asked here")
+
+    async def ListDisputes(self, request: object, context: Call) -> measurement_pb2.Disputes:
+        raise NotFound("not asked here")
+
+    async def SettleDispute(self, request: object, context: Call) -> measurement_pb2.Settlement:
+        raise NotFound("not asked here")
+
+    async def ExplainAssessment(self, request: object, context: Call) -> measurement_pb2.Explanation:
+        raise NotFound("not asked here")
+
+    async def GetOutlook(self, request: object, context: Call) -> measurement_pb2.Outlook:
+        raise NotFound("not asked here")
+
+    async def PreviewChange(self, request: object, context: Call) -> measurement_pb2.Preview:
+        raise NotFound("not asked here")
+
     def service(self, shared: Platform) -> Service:
         """As the chassis runs it: proven callers, deadlines, rich refusals."""
-        methods = ("get_assessment", "measure_span", "report_observations", "list_assessments", "close_period")
-        permissions = dict.fromkeys(methods, frozenset({Role.SERVICE}))
+        methods = measurement_pb2.DESCRIPTOR.services_by_name["Measurement"].methods
+        names = [re.sub(r"(?<!^)(?=[A-Z])", "_", method.name).lower() for method in methods]
+        permissions = dict.fromkeys(names, frozenset({Role.SERVICE}))
         app = create_app("measurement", title="Fake", version="0", platform=shared, permissions=permissions, docs="")
         seal(app, permissions)
         return Service(

@@ -11,7 +11,24 @@ import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
-from services.improvement.analysis import Analysis, BreachedObjective, DayCount, LateTicket, Outage, analysed, duration_text, merged_outages
+from services.improvement.analysis import (
+    INTERVALS,
+    PARTS_OF_AN_INTERVAL,
+    Analysis,
+    BadSlice,
+    BreachedObjective,
+    DayCount,
+    IndicatorKind,
+    LateTicket,
+    Maintenance,
+    Member,
+    Outage,
+    analysed,
+    duration_text,
+    merged_outages,
+    parse_maintenance,
+)
+from services.vocabulary.errors import Invalid
 from services.vocabulary.period import HOUR, MINUTE, Instant, Interval
 from tests.improvement.given import ANALYSIS, BERLIN, DATABASE, MARCH, NIGHTS, WEB, WEB_RESTART, availability, outage
 
@@ -250,3 +267,155 @@ def test_the_order_in_which_outages_are_told_changes_nothing(orders: tuple[list[
 
 def test_the_zone_is_kept_by_its_name() -> None:
     assert ANALYSIS.zone == BERLIN.key
+
+
+def sliced(*told: BadSlice, kind: IndicatorKind = "time-slices", whole: int = 1_000, days: tuple[DayCount, ...] = ()) -> BreachedObjective:
+    """March with these bad slices, or bad intervals of a mean."""
+    unit = INTERVALS if kind == "interval-mean" else "slices"
+    lost = sum(each.cost for each in told)
+    return replace(
+        availability((), bad_minutes=0), indicator=kind, unit=unit, good=whole - lost, whole=whole, slices=told, days=days, decimals=2
+    )
+
+
+def bad_slice(day: int, hour: int, *, cost: int = 1, cause: str = "errors") -> BadSlice:
+    return BadSlice(start=outage(date(2026, 3, day), time(hour, 30), 1).interval.start, cost=cost, cause=cause)
+
+
+def test_bad_slices_are_found_by_the_civil_hour_of_the_day_and_by_their_day() -> None:
+    days = (DayCount(day=date(2026, 3, 4), good=98, whole=100), DayCount(day=date(2026, 3, 5), good=99, whole=100))
+    analysis = analysed(sliced(bad_slice(4, 2), bad_slice(4, 14), bad_slice(31, 2), days=days))
+    assert costs(analysis, "hour-of-day") == {"02:00-03:00": 2, "14:00-15:00": 1}, "02:30 before and after the change to summer time"
+    assert costs(analysis, "day") == {"2026-03-04": 2, "2026-03-05": 1}
+    assert analysis.findings[0].summary == "2 slices lost between 02:00-03:00 (Europe/Berlin), on 2 days"
+
+
+def test_slices_that_are_lost_in_one_hour_again_and_again_are_stopped_there() -> None:
+    analysis = analysed(sliced(bad_slice(4, 2, cause="latency"), bad_slice(11, 2, cause="latency"), bad_slice(20, 12)))
+    first = analysis.recommendations[0]
+    assert (first.id, first.expected_saving, first.expected_attainment) == ("hours:02:00-03:00", 2, Fraction(999, 1000))
+    assert first.action == "Find and stop what slows requests down between 02:00-03:00 (Europe/Berlin)"
+
+
+def test_a_slice_that_counts_as_good_costs_nothing_and_explains_nothing() -> None:
+    assert costs(analysed(sliced(bad_slice(4, 2, cost=0), bad_slice(5, 3))), "hour-of-day") == {"03:00-04:00": 1}
+
+
+def test_intervals_are_told_as_intervals_and_never_in_parts_of_one() -> None:
+    whole = 8_640 * PARTS_OF_AN_INTERVAL
+    days = (DayCount(day=date(2026, 3, 4), good=whole - 15 * PARTS_OF_AN_INTERVAL // 10, whole=whole),)
+    half = bad_slice(4, 2, cost=PARTS_OF_AN_INTERVAL // 2)
+    analysis = analysed(sliced(half, bad_slice(4, 2, cost=PARTS_OF_AN_INTERVAL), kind="interval-mean", whole=whole, days=days))
+    assert [finding.summary for finding in analysis.findings] == [
+        "1.5 intervals lost between 02:00-03:00 (Europe/Berlin), on 1 day",
+        "1.5 of 8,640 intervals lost on 2026-03-04",
+    ]
+
+
+def test_slices_that_were_bad_for_want_of_requests_are_told_apart() -> None:
+    analysis = analysed(sliced(bad_slice(4, 2, cause="empty"), bad_slice(5, 9, cause="empty"), bad_slice(6, 15)))
+    assert savings(analysis)["data:gaps"] == 2
+
+
+def pool(*outages: Outage, bad_minutes: int, weights: tuple[tuple[str, int], ...] = ((DATABASE, 2), (WEB, 1))) -> BreachedObjective:
+    return replace(availability(outages, bad_minutes=bad_minutes), weights=weights)
+
+
+def test_a_pool_is_explained_by_its_components_at_their_weight() -> None:
+    database = outage(date(2026, 3, 5), time(10, 0), 20, DATABASE)
+    web = outage(date(2026, 3, 6), time(10, 0), 30, WEB)
+    analysis = analysed(pool(database, web, bad_minutes=70))
+    assert costs(analysis, "component") == {DATABASE: 40 * MINUTE, WEB: 30 * MINUTE}
+    assert savings(analysis) == {"component:core-database": 40 * MINUTE, "component:web": 30 * MINUTE}
+    assert sum(costs(analysis, "outage").values()) == 70 * MINUTE
+
+
+def test_what_of_a_shared_outage_of_a_pool_was_whose_is_not_guessed() -> None:
+    together = outage(date(2026, 3, 5), time(10, 0), 30, DATABASE, WEB)
+    analysis = analysed(pool(together, bad_minutes=50))
+    assert costs(analysis, "component") == {DATABASE: 50 * MINUTE, WEB: 30 * MINUTE}, "at most all that was bad"
+    assert all("told in full for each of them" in finding.summary for finding in analysis.findings if finding.kind == "component")
+    assert set(savings(analysis)) == {"target"}
+
+
+def test_a_pool_without_a_shared_outage_says_nothing_of_sharing() -> None:
+    analysis = analysed(pool(outage(date(2026, 3, 5), time(10, 0), 20, DATABASE), bad_minutes=40))
+    assert not any("share" in finding.summary for finding in analysis.findings)
+
+
+def test_late_tickets_are_found_by_the_clock_they_ran_on() -> None:
+    late = (replace(TICKETS[0], clock="office"), replace(TICKETS[1], clock="office"), TICKETS[2])
+    analysis = analysed(replace(tickets(), late_tickets=late))
+    assert costs(analysis, "tickets")["clock office"] == 2
+    assert costs(analysis, "tickets")["clock around the clock"] == 1
+    assert "INC4 (priority 3) was late by 30 h in the hours of office" in [finding.summary for finding in analysis.findings]
+
+
+def test_tickets_that_all_run_around_the_clock_say_nothing_of_clocks() -> None:
+    assert not any(subject.startswith("clock") for subject in costs(analysed(tickets()), "tickets"))
+
+
+def member(name: str, *, verdict: str = "breached", weight: int = 1, bad: int = 0) -> Member:
+    return Member(
+        id=name,
+        name=f"The {name}",
+        weight=weight,
+        verdict=verdict,
+        attainment_percent="99.79",
+        target_percent="99.9",
+        comparison=">=",
+        bad=bad,
+    )
+
+
+def composite(*members: Member, unit: str = "objectives", good: int = 1, whole: int = 4) -> BreachedObjective:
+    return replace(availability((), bad_minutes=0), indicator="composite", unit=unit, good=good, whole=whole, members=members, decimals=2)
+
+
+def test_a_composite_points_at_the_members_that_missed_their_targets() -> None:
+    analysis = analysed(composite(member("web", weight=1), member("database", weight=2), member("desk", verdict="met")))
+    assert [(finding.kind, finding.subject, finding.cost, finding.share) for finding in analysis.findings] == [
+        ("member", "database", 2, Fraction(2, 3)),
+        ("member", "web", 1, Fraction(1, 3)),
+    ]
+    assert analysis.findings[0].summary == "The database (weight 2) was breached: 99.79 % where >= 99.9 % was agreed"
+
+
+def test_a_composite_is_mended_by_the_improvements_of_its_members() -> None:
+    analysis = analysed(composite(member("web", weight=1), member("database", weight=2)))
+    assert savings(analysis) == {"member:database": 2, "member:web": 1}
+    assert expected(analysis, "member:database") == Fraction(3, 4)
+    assert "no figure over a span" in analysis.recommendations[0].rationale
+
+
+def test_a_composite_none_of_whose_members_is_told_breached_still_ends_in_one_recommendation() -> None:
+    analysis = analysed(composite(member("web", verdict="undetermined")))
+    assert analysis.findings == ()
+    assert [each.id for each in analysis.recommendations] == ["target"]
+
+
+def test_a_journey_is_explained_by_its_legs_and_its_outages() -> None:
+    down = outage(date(2026, 3, 5), time(10, 0), 60, WEB)
+    journey = replace(
+        availability((down,), bad_minutes=60), indicator="composite", members=(member("web", bad=90 * MINUTE), member("desk"))
+    )
+    analysis = analysed(journey)
+    assert costs(analysis, "member") == {"web": 60 * MINUTE}, "never more than the journey lost"
+    assert costs(analysis, "outage") == {"2026-03-05T09:00:00Z/2026-03-05T10:00:00Z": 60 * MINUTE}
+    assert savings(analysis) == {"component:web": 60 * MINUTE, "recovery:15-min": 45 * MINUTE}
+
+
+def test_work_is_moved_into_maintenance_only_by_what_maintenance_counts_as() -> None:
+    def moved(counted_as: Maintenance) -> Fraction | None:
+        analysis = analysed(replace(availability(NIGHTS, bad_minutes=88), maintenance=counted_as))
+        found = [each.expected_attainment for each in analysis.recommendations if each.id == "hours:02:00-03:00"]
+        return found[0] if found else None
+
+    assert moved("exclude") == Fraction(44_252, 44_252)
+    assert moved("up") == Fraction(44_340, 44_340)
+    assert moved("down") is None
+
+
+def test_an_unknown_way_to_count_maintenance_is_refused() -> None:
+    with pytest.raises(Invalid, match="maintenance: must be one of exclude, up, down"):
+        parse_maintenance("sometimes")

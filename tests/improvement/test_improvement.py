@@ -13,10 +13,12 @@ from services.improvement import improvement as rules
 from services.improvement.improvement import (
     AlreadyEffective,
     AlreadyImplemented,
+    CompositeNotMeasurable,
     ExpectsTooLittle,
     Fact,
     ImpossibleImplementationDate,
     Improvement,
+    ImprovementAnalysed,
     ImprovementPlanned,
     ImprovementReopened,
     ImprovementVerified,
@@ -248,6 +250,20 @@ def test_the_span_after_is_the_first_whole_month_in_the_agreements_zone() -> Non
     assert span_of(given(*UP_TO_IMPLEMENTED)) == MAY
     on_the_first = given(OPENED, ANALYSED, PLANNED, APPROVED, replace(IMPLEMENTED, implemented_on=date(2026, 4, 1)))
     assert span_of(on_the_first) == Month(2026, 4).bounds(BERLIN)
+
+
+def test_a_composite_is_not_measured_over_a_span() -> None:
+    of_a_composite = ImprovementAnalysed(analysis=replace(ANALYSIS, indicator="composite"))
+    implemented_on_time = given(OPENED, of_a_composite, PLANNED, APPROVED, IMPLEMENTED)
+    with pytest.raises(CompositeNotMeasurable, match="verify the improvements of the objectives it is made of"):
+        span_of(implemented_on_time)
+    with pytest.raises(CompositeNotMeasurable):
+        measured(implemented_on_time, before=BEFORE, after=AFTER, recorded_at=JUNE_1)
+
+
+def test_a_composite_that_was_not_implemented_yet_says_so_first() -> None:
+    with pytest.raises(NotImplementedYet):
+        span_of(given(OPENED, ImprovementAnalysed(analysis=replace(ANALYSIS, indicator="composite")), PLANNED))
 
 
 def test_the_span_before_is_the_breached_period() -> None:

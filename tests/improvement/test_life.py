@@ -10,9 +10,10 @@ import pytest
 from upheld.agreements.v1 import events_pb2 as agreements_events_pb2
 from upheld.agreements.v1 import terms_pb2
 from upheld.improvement.v1 import improvements_pb2 as messages
+from upheld.measurement.v1 import assessment_pb2
 from upheld.measurement.v1 import events_pb2 as measurement_events_pb2
 
-from tests.improvement.given import AGREEMENT, APRIL_15, EXAMINER, IDA, JON, JUNE_1, STRANGER
+from tests.improvement.given import AGREEMENT, APRIL_15, EXAMINER, IDA, JON, JUNE_1, OBJECTIVE, STRANGER
 from tests.improvement.house import ID, PLAN, TRACE, House, breach_message, breached, house, implemented, march, march_result, until
 
 
@@ -253,5 +254,47 @@ def test_who_may_see_may_not_always_act_and_who_may_not_see_finds_nothing(tmp_pa
             for path in ("", "/history"):
                 assert (await running.get(f"/{ID}{path}", STRANGER)).status_code == 404
             assert await running.listed(STRANGER) == []
+
+    asyncio.run(scenario())
+
+
+def _composite_march() -> assessment_pb2.Assessment:
+    whole = march_result()
+    whole.indicator, whole.unit, whole.good, whole.whole, whole.terms_version = "composite", "objectives", "1", "2", 1
+    member = march_result(objective_id="database")
+    member.name, member.terms_version = "Database", 1
+    return march(whole, member)
+
+
+def _composite_terms() -> agreements_events_pb2.AgreementActivated:
+    composite = terms_pb2.Composite(of=["database", "web"], rule="weighted")
+    objective = terms_pb2.Objective(id=OBJECTIVE, indicator=terms_pb2.Indicator(composite=composite))
+    return agreements_events_pb2.AgreementActivated(
+        agreement_id=AGREEMENT, terms_version=1, terms=terms_pb2.Terms(auditors=["bank-examiner"], objectives=[objective])
+    )
+
+
+def test_a_composites_breach_waits_for_its_terms_points_at_its_members_and_is_not_verified_over_a_span(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with house(tmp_path) as running:
+            running.measurement.assessment = _composite_march()
+            await running.from_measurement.tell("objective-breached", breach_message())
+            closed = measurement_events_pb2.PeriodClosed(assessment=_composite_march())
+            await running.from_measurement.tell("period-closed", closed)
+            await until(lambda: _handled(running, 2))
+            assert [item["status"] for item in await running.listed(IDA)] == ["opened"]
+            await running.from_agreements.tell("agreement-activated", _composite_terms())
+            found = await running.analysed(IDA)
+            assert [(finding["kind"], finding["subject"]) for finding in found["findings"]] == [("member", "database")]
+            (recommended,) = found["recommendations"]
+            planned = await running.post(f"/{ID}/plan", IDA, {**PLAN, "recommendation_id": recommended["id"]}, version=found["version"])
+            approved = await running.post(f"/{ID}/approval", JON, version=planned.json()["version"])
+            running.clock.move_to(APRIL_15)
+            done = {"implemented_on": "2026-04-14"}
+            version = (await running.post(f"/{ID}/implementation", IDA, done, version=approved.json()["version"])).json()["version"]
+            running.clock.move_to(JUNE_1)
+            refused = await running.post(f"/{ID}/verification", IDA, version=version)
+            assert (refused.status_code, refused.json()["code"]) == (409, "composite-not-measurable-over-a-span")
+            assert running.measurement.spans == [], "measurement is not asked for what it cannot tell"
 
     asyncio.run(scenario())

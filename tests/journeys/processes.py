@@ -39,7 +39,7 @@ class Reach:
         """The origin that serves a path."""
         owners = {
             "agreements": ("/v1/agreements",),
-            "measurement": ("/v1/observations", "/v1/assessments", "/v1/measurements"),
+            "measurement": ("/v1/observations", "/v1/assessments", "/v1/measurements", "/v1/exclusions", "/v1/disputes", "/v1/previews"),
             "improvement": ("/v1/improvements",),
             "reporting": ("/v1/reports", "/portal"),
         }

@@ -12,23 +12,28 @@ import numpy as np
 from hypothesis import settings
 
 from services.measurement.assessment import Assessment, ObjectiveResult, assess, measure_span
+from services.measurement.availability import measure_availability
+from services.measurement.figure import Figure
 from services.measurement.objective import (
     Availability,
     Comparison,
     CreditRule,
     CreditTier,
     Indicator,
+    IntervalMean,
     Maintenance,
     Objective,
     Terms,
     TermsInForce,
+    TimeSlices,
 )
-from services.measurement.observation import Counters, Evidence, Latencies, Outage, State, StatusChange, TicketEvent
+from services.measurement.observation import BY_BADNESS, Counters, Evidence, Latencies, Outage, State, StatusChange, Statuses, TicketEvent
+from services.measurement.slices import measure_interval_mean, measure_time_slices
 from services.vocabulary.money import Money, Rounding
 from services.vocabulary.period import HOUR, MINUTE, SECOND, Instant, Interval, Microseconds, Month, parse_instant
 from services.vocabulary.ratio import floored_percent
 
-LAW = settings(max_examples=150, deadline=None)
+LAW = settings(max_examples=200, deadline=None)
 
 UTC = ZoneInfo("UTC")
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -177,6 +182,47 @@ def measured(
     )
 
 
+def available(
+    evidence: Evidence,
+    indicator: Availability = DB,
+    *,
+    span: Interval = JUNE_SPAN,
+    zone: ZoneInfo = UTC,
+    windows: Sequence[Maintenance] = (),
+    measured_until: Instant | None = None,
+) -> Figure:
+    """The figure itself, before anybody judges it. Without `measured_until` the span is complete and everything known."""
+    until = measured_until if measured_until is not None else later(span.end, 90 * DAY)
+    return measure_availability(
+        indicator, evidence, span=span, seen=seen_of(span, until), zone=zone, maintenance=windows, measured_until=until
+    )
+
+
+def mean_of_intervals(
+    evidence: Evidence, indicator: IntervalMean, *, span: Interval = JUNE_SPAN, zone: ZoneInfo = UTC, measured_until: Instant | None = None
+) -> Figure:
+    until = measured_until if measured_until is not None else later(span.end, 90 * DAY)
+    return measure_interval_mean(indicator, evidence, seen=seen_of(span, until), zone=zone)
+
+
+def sliced(
+    evidence: Evidence, indicator: TimeSlices, *, span: Interval = JUNE_SPAN, zone: ZoneInfo = UTC, measured_until: Instant | None = None
+) -> Figure:
+    until = measured_until if measured_until is not None else later(span.end, 90 * DAY)
+    return measure_time_slices(indicator, evidence, seen=seen_of(span, until), zone=zone, measured_until=until)
+
+
+def seen_of(span: Interval, measured_until: Instant) -> Interval:
+    return Interval(span.start, max(span.start, min(span.end, measured_until)))
+
+
+def columns(*rows: tuple[Instant, State]) -> Statuses:
+    return Statuses(
+        at=np.array([at for at, _ in rows], dtype=np.int64),
+        state=np.array([BY_BADNESS.index(state) for _, state in rows], dtype=np.int8),
+    )
+
+
 def figure(result: ObjectiveResult, decimals: int = 6) -> str:
     """Six decimals, floored, as the worked values are written."""
     assert result.attainment is not None
@@ -205,6 +251,8 @@ __all__ = [
     "UTC",
     "assessed",
     "at",
+    "available",
+    "columns",
     "counters",
     "down",
     "figure",
@@ -213,6 +261,7 @@ __all__ = [
     "latencies",
     "later",
     "maintenance",
+    "mean_of_intervals",
     "measured",
     "minute",
     "minutes",
@@ -220,7 +269,9 @@ __all__ = [
     "outage",
     "percent",
     "rule",
+    "seen_of",
     "six",
+    "sliced",
     "status",
     "step",
     "terms",

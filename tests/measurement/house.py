@@ -16,12 +16,14 @@ from nats.js.errors import NotFoundError as NoStream
 from upheld.agreements.v1 import agreements_pb2
 from upheld.measurement.v1.measurement_pb2_grpc import MeasurementStub
 
+from services.agreements.document import form_of, parse_document
+from services.agreements.wire import terms_message
 from services.chassis.clock import MovableClock
 from services.chassis.http import create_app, seal
 from services.chassis.service import Host, Platform, Service, platform
 from services.chassis.settings import Settings
 from services.measurement.__main__ import compose
-from services.vocabulary.errors import NotFound, Unavailable
+from services.vocabulary.errors import Invalid, NotFound, Unavailable
 from services.vocabulary.identity import Caller, Role
 from tests.measurement.promise import AGREEMENT, MARCH_10, OPERATOR, PROVIDER, version
 
@@ -55,6 +57,15 @@ class FakeAgreements:
             raise NotFound("no such agreement")
         return agreements_pb2.GetTermsInForceResponse(versions=self.versions)
 
+    async def validate(self, request: agreements_pb2.ValidateTermsRequest, _: object) -> agreements_pb2.ValidateTermsResponse:
+        """By the real grammar."""
+        try:
+            terms = parse_document(request.document, form=form_of(request.document))
+        except Invalid as refusal:
+            found = [agreements_pb2.Violation(place=each.place, rule=each.rule) for each in refusal.violations]
+            return agreements_pb2.ValidateTermsResponse(violations=found)
+        return agreements_pb2.ValidateTermsResponse(valid=True, terms=terms_message(terms))
+
     async def publish(self, event: str, message: Message) -> None:
         previous, self.position = self.position, self.position + 1
         headers = {
@@ -80,12 +91,19 @@ class FakeAgreements:
         )
 
     def _add(self, server: grpc.aio.Server) -> None:
-        handler = grpc.unary_unary_rpc_method_handler(
-            self.terms_in_force,
-            request_deserializer=agreements_pb2.GetTermsInForceRequest.FromString,
-            response_serializer=agreements_pb2.GetTermsInForceResponse.SerializeToString,
-        )
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_AGREEMENTS.full_name, {"GetTermsInForce": handler}),))
+        handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
+            "GetTermsInForce": grpc.unary_unary_rpc_method_handler(
+                self.terms_in_force,
+                request_deserializer=agreements_pb2.GetTermsInForceRequest.FromString,
+                response_serializer=agreements_pb2.GetTermsInForceResponse.SerializeToString,
+            ),
+            "ValidateTerms": grpc.unary_unary_rpc_method_handler(
+                self.validate,
+                request_deserializer=agreements_pb2.ValidateTermsRequest.FromString,
+                response_serializer=agreements_pb2.ValidateTermsResponse.SerializeToString,
+            ),
+        }
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_AGREEMENTS.full_name, handlers),))
 
 
 @dataclass

@@ -93,3 +93,7 @@ def outage(start: str, end: str = "", *, id: str = "", component: str = "core-da
 def counter(at: str, good: int, total: int, *, id: str = "") -> dict[str, object]:
     told = {"kind": "counter", "service": "online-banking", "component": "web", "observed_at": at, "good": good, "total": total}
     return told | ({"id": id} if id else {})
+
+
+def ticket(at: str, state: str, *, number: str = "INC-1") -> dict[str, object]:
+    return {"kind": "ticket", "service": "desk", "ticket": number, "observed_at": at, "state": state}

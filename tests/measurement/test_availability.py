@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import get_args
@@ -13,10 +13,12 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from services.measurement.assessment import Verdict
-from services.measurement.interval import length, union
-from services.measurement.objective import Availability, Combine, Maintenance, NoData
+from services.measurement.figure import Figure
+from services.measurement.interval import Spans, length, union
+from services.measurement.objective import Availability, Combine, Maintenance, MinimumOutage, NoData, Planned
 from services.measurement.observation import STILL_OPEN, Evidence, Outage, State, StatusChange
-from services.vocabulary.period import MINUTE, Interval, Month
+from services.vocabulary.calendar import Calendar, Hours
+from services.vocabulary.period import MINUTE, Instant, Interval, Microseconds, Month
 from tests.measurement.calculation import (
     BERLIN,
     DAY,
@@ -25,6 +27,8 @@ from tests.measurement.calculation import (
     SECOND,
     UTC,
     at,
+    available,
+    columns,
     down,
     figure,
     later,
@@ -284,6 +288,250 @@ def test_a_month_of_maintenance_leaves_nothing_to_judge() -> None:
     assert (result.attainment, result.whole, result.verdict) == (None, 0, Verdict.NOT_APPLICABLE)
 
 
+# --- service hours -----------------------------------------------------------------------------------------------------
+
+MARCH_IN_BERLIN = Month(2026, 3).bounds(BERLIN)
+OFFICE = Calendar(id="office", zone=BERLIN, hours=(Hours(days=(0, 1, 2, 3, 4), from_minute=9 * 60, to_minute=17 * 60),))
+IN_OFFICE_HOURS = Availability(components=("db",), hours=OFFICE)
+
+
+def one_outage(start: str, end: str) -> Evidence:
+    return Evidence(outages=[Outage(component="db", interval=Interval(at(start), at(end)))])
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [
+        ("2026-03-30T09:00+02:00", "2026-03-30T10:00+02:00", "99.431818"),
+        ("2026-03-30T17:00+02:00", "2026-03-30T18:00+02:00", "100.000000"),
+        ("2026-03-30T16:59+02:00", "2026-03-30T18:00+02:00", "99.990530"),
+    ],
+)
+def test_an_outage_counts_in_service_hours_only(start: str, end: str, expected: str) -> None:
+    result = available(one_outage(start, end), IN_OFFICE_HOURS, span=MARCH_IN_BERLIN, zone=BERLIN)
+    assert (result.whole, six(result.attainment)) == (10_560 * MINUTE, expected)
+
+
+def test_time_outside_the_service_hours_is_told_and_neither_good_nor_bad_nor_unknown() -> None:
+    result = available(Evidence(), IN_OFFICE_HOURS, span=MARCH_IN_BERLIN, zone=BERLIN)
+    assert length(result.outside) == (44_580 - 10_560) * MINUTE
+    assert length(result.unknown) == 10_560 * MINUTE
+    assert length(union([*result.outside, *result.unknown])) == 44_580 * MINUTE
+    assert available(Evidence(), span=MARCH_IN_BERLIN, zone=BERLIN).outside == ()
+
+
+def test_maintenance_outside_the_service_hours_takes_nothing_out() -> None:
+    night = Maintenance(id="m", service="bank", interval=Interval(at("2026-03-30T16:00+02:00"), at("2026-03-30T20:00+02:00")))
+    result = available(
+        one_outage("2026-03-02T10:00+01:00", "2026-03-02T11:00+01:00"), IN_OFFICE_HOURS, span=MARCH_IN_BERLIN, windows=[night]
+    )
+    assert result.whole == (10_560 - 60) * MINUTE
+    assert [span.interval for span in result.exclusions] == [Interval(at("2026-03-30T16:00+02:00"), at("2026-03-30T17:00+02:00"))]
+    assert sum(day.excluded_us for day in result.days) == 60 * MINUTE
+
+
+# --- maintenance that counts -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("maintenance_as", "expected", "whole", "excluded"),
+    [("exclude", "99.930167", 42_960, 240), ("up", "99.930555", 43_200, 0), ("down", "99.861111", 43_200, 0)],
+)
+def test_maintenance_is_excluded_or_up_or_counts_as_any_other_time(
+    maintenance_as: Planned, expected: str, whole: int, excluded: int
+) -> None:
+    indicator = Availability(components=("db",), maintenance=maintenance_as)
+    result = available(Evidence(outages=[outage(210, 270)]), indicator, windows=[maintenance(0, 240)])
+    assert (six(result.attainment), result.whole) == (expected, whole * MINUTE)
+    assert [(span.interval, span.counted_as) for span in result.exclusions] == [(minutes(0, 240), maintenance_as)]
+    assert sum(day.excluded_us for day in result.days) == excluded * MINUTE
+
+
+def test_in_maintenance_as_up_nothing_is_unknown_either() -> None:
+    evidence = Evidence(statuses=[status(0, State.UP), status(10, State.UNKNOWN), status(40, State.UP)])
+    indicator = Availability(components=("db",), maintenance="up")
+    assert available(evidence, indicator, windows=[maintenance(20, 60)]).unknown == (minutes(10, 20),)
+    as_any = Availability(components=("db",), maintenance="down")
+    assert available(evidence, as_any, windows=[maintenance(20, 60)]).unknown == (minutes(10, 40),)
+
+
+# --- minimum outage ----------------------------------------------------------------------------------------------------
+
+
+def lasting(
+    at_least: float, *, whole_minutes: bool = False, before_exclusions: bool = False, no_data: NoData = "undetermined"
+) -> Availability:
+    minimum = MinimumOutage(at_least=Microseconds(int(at_least * MINUTE)), whole_minutes=whole_minutes, before_exclusions=before_exclusions)
+    return Availability(components=("db",), minimum_outage=minimum, no_data=no_data)
+
+
+def bad_time(result: Figure) -> int:
+    return result.whole - result.good
+
+
+def test_89_seconds_are_raw_time_a_continuous_minute_and_no_clock_minute() -> None:
+    start = later(minute(600), 30 * SECOND)
+    evidence = Evidence(outages=[Outage(component="db", interval=Interval(start, later(start, 89 * SECOND)))])
+    assert six(Fraction(bad_time(available(evidence)), 100 * MINUTE)) == "1.483333"
+    assert bad_time(available(evidence, lasting(1))) == 89 * SECOND
+    aligned = available(evidence, lasting(1, whole_minutes=True))
+    assert (bad_time(aligned), aligned.outages) == (0, ())
+    assert [span.interval.length for span in aligned.ignored] == [89 * SECOND]
+
+
+@pytest.mark.parametrize(
+    ("start_s", "end_s", "whole"),
+    [(0, 60, 1), (0, 59, 0), (1, 60, 0), (1, 120, 1), (0, 120, 2), (59, 121, 1), (30, 330, 4)],
+)
+def test_only_whole_clock_minutes_count(start_s: int, end_s: int, whole: int) -> None:
+    interval = Interval(later(minute(600), start_s * SECOND), later(minute(600), end_s * SECOND))
+    result = available(Evidence(outages=[Outage(component="db", interval=interval)]), lasting(1, whole_minutes=True))
+    assert bad_time(result) == whole * MINUTE
+    assert sum(span.interval.length for span in result.ignored) == interval.length - whole * MINUTE
+
+
+@pytest.mark.parametrize(("long", "counted"), [(5 * MINUTE - 1, 0), (5 * MINUTE, 5 * MINUTE), (5 * MINUTE + 1, 5 * MINUTE + 1)])
+def test_an_outage_of_the_minimum_counts_and_one_a_microsecond_shorter_does_not(long: int, counted: int) -> None:
+    evidence = Evidence(outages=[Outage(component="db", interval=Interval(minute(600), later(minute(600), long)), cause="disk")])
+    result = available(evidence, lasting(5))
+    assert bad_time(result) == counted == sum(span.interval.length for span in result.outages)
+    assert [(span.interval.length, span.components, span.cause) for span in result.ignored] == (
+        [] if counted else [(long, ("db",), "disk")]
+    )
+
+
+def test_twenty_outages_of_four_minutes_are_none_of_five() -> None:
+    evidence = Evidence(outages=[outage(100 * n, 100 * n + 4) for n in range(20)])
+    result = available(evidence, lasting(5))
+    assert (six(result.attainment), len(result.ignored), result.spent) == ("100.000000", 20, 0)
+    assert six(available(evidence).attainment) == "99.814814"
+
+
+def test_outages_of_several_components_that_follow_on_are_one_outage_of_the_combination() -> None:
+    evidence = Evidence(outages=[outage(10, 13, "a"), outage(13, 15, "b"), outage(20, 26, "b")])
+    either = Availability(components=("a", "b"), minimum_outage=MinimumOutage(at_least=Microseconds(5 * MINUTE)))
+    assert [span.interval for span in available(evidence, either).outages] == [minutes(10, 15), minutes(20, 26)]
+    both = replace(either, combine="all")
+    assert (available(evidence, both).outages, available(evidence, both).ignored) == ((), ())
+    pool = replace(either, combine="pool")
+    result = available(evidence, pool)
+    assert [(span.interval, span.components) for span in result.outages] == [(minutes(20, 26), ("b",))]
+    assert [(span.interval, span.components) for span in result.ignored] == [(minutes(10, 15), ("a", "b"))]
+
+
+@pytest.mark.parametrize(("start", "end", "bad"), [(-3, 2, 2), (-2, 2, 0), (43_198, 43_203, 2), (43_198, 43_202, 0)])
+def test_an_outage_over_the_periods_edge_is_as_long_as_it_was(start: int, end: int, bad: int) -> None:
+    assert bad_time(available(Evidence(outages=[outage(start, end)]), lasting(5))) == bad * MINUTE
+
+
+@pytest.mark.parametrize(
+    ("window", "after", "before"), [((60, 64), 6, 6), ((60, 65), 5, 5), ((60, 66), 0, 4), ((62, 67), 5, 5), ((63, 69), 0, 4)]
+)
+def test_the_length_is_that_of_what_exclusions_leave_or_that_of_before(window: tuple[int, int], after: int, before: int) -> None:
+    evidence = Evidence(outages=[outage(60, 70)])
+    for indicator, bad in ((lasting(5), after), (lasting(5, before_exclusions=True), before)):
+        assert bad_time(available(evidence, indicator, windows=[maintenance(*window)])) == bad * MINUTE
+        as_up = replace(indicator, maintenance="up")
+        assert bad_time(available(evidence, as_up, windows=[maintenance(*window)])) == bad * MINUTE
+        as_down = replace(indicator, maintenance="down")
+        assert bad_time(available(evidence, as_down, windows=[maintenance(*window)])) == 10 * MINUTE
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "after", "before"),
+    [
+        ("2026-05-29T14:56Z", "2026-06-01T07:01Z", 1, 1),
+        ("2026-05-29T14:57Z", "2026-06-01T07:01Z", 0, 1),
+        ("2026-05-31T14:00Z", "2026-06-01T07:04Z", 0, 4),
+        ("2026-05-31T14:00Z", "2026-06-01T07:05Z", 5, 5),
+    ],
+)
+def test_before_the_period_an_outage_is_as_long_as_it_was_in_service_hours(start: str, end: str, after: int, before: int) -> None:
+    for indicator, bad in ((lasting(5), after), (lasting(5, before_exclusions=True), before)):
+        result = available(one_outage(start, end), replace(indicator, hours=OFFICE))
+        assert bad_time(result) == bad * MINUTE
+
+
+def test_unknown_time_that_counts_as_down_makes_an_outage_longer_and_can_be_too_short_itself() -> None:
+    changes = [status(0, State.UP), status(10, State.DOWN), status(13, State.UNKNOWN), status(15, State.UP)]
+    changes += [status(20, State.UNKNOWN), status(24, State.UP)]
+    result = available(Evidence(statuses=changes), lasting(5, no_data="down"))
+    assert bad_time(result) == 5 * MINUTE
+    assert ([span.interval for span in result.outages], result.unknown) == ([minutes(10, 13)], (minutes(13, 15), minutes(20, 24)))
+    assert [span.interval for span in result.ignored] == [minutes(20, 24)]
+    careful = available(Evidence(statuses=changes), lasting(5))
+    assert (careful.spent, careful.lower, careful.upper) == (0, 1 - Fraction(9, 43_200), Fraction(1))
+
+
+def test_an_outage_that_runs_at_the_measurement_may_become_long_enough() -> None:
+    evidence = Evidence(outages=[Outage(component="db", interval=Interval(minute(57), STILL_OPEN))])
+    early = available(evidence, lasting(5), span=minutes(0, 60), measured_until=minute(60))
+    assert (early.good, early.lower, early.upper) == (60 * MINUTE, Fraction(57, 60), Fraction(1))
+    late = available(evidence, lasting(5), span=minutes(0, 60), measured_until=minute(62))
+    assert (late.good, late.lower, late.upper) == (57 * MINUTE, Fraction(57, 60), Fraction(57, 60))
+
+
+# --- pool --------------------------------------------------------------------------------------------------------------
+
+TEN = tuple(f"db-{n}" for n in range(10))
+ALL_REPORT = [outage(-10, -5, component) for component in TEN]
+
+
+def test_one_of_ten_databases_down_100_minutes_in_a_pool() -> None:
+    result = available(Evidence(outages=[outage(0, 100, "db-7"), *ALL_REPORT]), Availability(components=TEN, combine="pool"))
+    assert (six(result.attainment), result.scale) == ("99.976851", 10)
+    assert (result.whole, result.stake, result.spent) == (432_000 * MINUTE, 432_000 * MINUTE, 100 * MINUTE)
+    assert [(span.interval, span.components) for span in result.outages] == [(minutes(0, 100), ("db-7",))]
+
+
+def test_in_a_pool_a_component_counts_as_often_as_its_weight_says() -> None:
+    indicator = Availability(components=("a", "b"), combine="pool", weights=(2, 1))
+    result = available(Evidence(outages=[outage(0, 60, "a"), outage(30, 90, "b")]), indicator)
+    assert (result.scale, result.whole, result.spent) == (3, 3 * 43_200 * MINUTE, (2 * 60 + 60) * MINUTE)
+    assert [(span.interval, span.components) for span in result.outages] == [(minutes(0, 90), ("a", "b"))]
+    assert [day.down_us for day in result.days][:2] == [180 * MINUTE, 0]
+
+
+def test_in_a_pool_maintenance_takes_out_the_time_of_the_components_it_names() -> None:
+    indicator = Availability(components=("a", "b"), combine="pool")
+    result = available(
+        Evidence(outages=[outage(0, 60, "a"), outage(0, 60, "b")]), indicator, windows=[maintenance(0, 40, components=["a"])]
+    )
+    assert (result.whole, result.spent) == ((2 * 43_200 - 40) * MINUTE, (20 + 60) * MINUTE)
+    assert sum(day.excluded_us for day in result.days) == 40 * MINUTE
+
+
+def test_in_a_pool_an_unknown_component_leaves_only_its_own_time_unknown() -> None:
+    result = available(Evidence(outages=[outage(0, 60, "a")]), Availability(components=("a", "b"), combine="pool"))
+    assert (result.coverage, result.whole, result.good) == (Fraction(1, 2), 43_200 * MINUTE, 43_140 * MINUTE)
+    assert (result.lower, result.upper) == (Fraction(43_140, 86_400), Fraction(86_340, 86_400))
+
+
+# --- minimum coverage --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("unknown_minutes", "enough"), [(4_320, True), (4_321, False)])
+@pytest.mark.parametrize("no_data", get_args(NoData))
+def test_below_the_minimum_coverage_it_is_not_enough_whatever_is_agreed(unknown_minutes: int, no_data: NoData, enough: bool) -> None:
+    evidence = Evidence(statuses=[status(0, State.UP), status(100, State.UNKNOWN), status(100 + unknown_minutes, State.UP)])
+    indicator = Availability(components=("db",), no_data=no_data, minimum_coverage=Fraction(9, 10))
+    assert available(evidence, indicator).enough is enough
+    assert available(evidence, replace(indicator, minimum_coverage=Fraction(0))).enough
+
+
+# --- columns -----------------------------------------------------------------------------------------------------------
+
+
+def test_columns_and_single_status_changes_say_the_same_together() -> None:
+    said = [(minute(10), State.DOWN), (minute(20), State.UP), (minute(30), State.UNKNOWN), (minute(40), State.UP)]
+    changes = [StatusChange(component="db", at=when, state=state) for when, state in said]
+    one_by_one = Evidence(statuses=changes)
+    as_columns = Evidence(status_series={"db": columns(*said[::-1])})
+    mixed = Evidence(statuses=changes[:2], status_series={"db": columns(*said[2:])})
+    assert available(one_by_one) == available(as_columns) == available(mixed)
+    assert [span.interval for span in available(mixed).outages] == [minutes(10, 20)]
+
+
 # --- laws --------------------------------------------------------------------------------------------------------------
 
 LONG = 36 * 60
@@ -305,7 +553,7 @@ WINDOWS = st.lists(
 INDICATORS = st.builds(
     Availability,
     components=st.sampled_from([("a",), ("a", "b")]),
-    combine=st.sampled_from(get_args(Combine)),
+    combine=st.sampled_from(["any", "all"]),
     no_data=st.sampled_from(get_args(NoData)),
 )
 
@@ -474,3 +722,247 @@ def test_the_target_is_compared_with_the_unrounded_value(comparison_met: bool, t
     result = measured(down(43.2), objective(target=target))
     assert (result.attainment is not None and result.attainment >= percent(target)) is comparison_met
     assert (result.verdict is Verdict.MET) is comparison_met
+
+
+# --- every rule at once, against reading every twenty seconds -----------------------------------------------------------
+
+TICK = MINUTE // 3
+FROM, LAST = -100, 240
+CLOCK = Calendar(
+    id="clock",
+    zone=UTC,
+    hours=(
+        Hours(days=(0,), from_minute=5, to_minute=30),
+        Hours(days=(0,), from_minute=40, to_minute=1440),
+        Hours(days=(6,), from_minute=1425, to_minute=1440),
+    ),
+)
+
+
+def tick(number: int) -> Instant:
+    return Instant(JUNE_SPAN.start + number * TICK)
+
+
+def ticks(start: int, end: int) -> Interval:
+    return Interval(tick(start), tick(end))
+
+
+SHORT = st.integers(1, 40)
+WHEN = st.integers(-60, 280)
+RULES = st.builds(
+    Availability,
+    components=st.sampled_from([("a",), ("a", "b")]),
+    combine=st.sampled_from(get_args(Combine)),
+    no_data=st.sampled_from(get_args(NoData)),
+    maintenance=st.sampled_from(get_args(Planned)),
+    hours=st.sampled_from([None, CLOCK]),
+    minimum_outage=st.one_of(
+        st.none(),
+        st.builds(
+            MinimumOutage,
+            at_least=st.integers(1, 40).map(lambda n: Microseconds(n * TICK)),
+            whole_minutes=st.booleans(),
+            before_exclusions=st.booleans(),
+        ),
+    ),
+).flatmap(
+    lambda rules: (
+        st.just(rules)
+        if rules.combine != "pool"
+        else st.sampled_from([(), (2, 1)]).map(lambda weights: replace(rules, weights=weights[: len(rules.components)]))
+    )
+)
+SAID = st.lists(
+    st.builds(
+        lambda when, state, which: StatusChange(component=which, at=tick(when), state=state), WHEN, st.sampled_from(State), COMPONENTS
+    ),
+    max_size=8,
+)
+BROKEN = st.lists(
+    st.builds(lambda when, long, which: Outage(component=which, interval=ticks(when, when + long)), WHEN, SHORT, COMPONENTS), max_size=5
+)
+PLANNED = st.lists(
+    st.builds(
+        lambda when, long, which: Maintenance(id=f"m{when}", service="bank", components=which, interval=ticks(when, when + long)),
+        WHEN,
+        SHORT,
+        st.sampled_from([(), ("a",), ("b",), ("c",)]),
+    ),
+    max_size=3,
+)
+SITUATIONS = st.builds(
+    Case, indicator=RULES, statuses=SAID, outages=BROKEN, windows=PLANNED, until=st.one_of(st.just(320), st.integers(1, 300))
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """Ticks of one account in the span, as sets; bad ones by what unknown time is read as."""
+
+    weight: int
+    open: set[int]
+    eligible: set[int]
+    countable: set[int]
+    down: set[int]
+    unknown: set[int]
+    bad: set[int]
+    best: set[int]
+    worst: set[int]
+
+
+def is_open(number: int, hours: Calendar | None) -> bool:
+    instant = tick(number)
+    return hours is None or any(span.start <= instant < span.end for span in hours.open_in(Interval(tick(FROM), tick(LAST + 100))))
+
+
+def long_enough(bad: set[int], case: Case, countable: set[int], *, goes_on: bool) -> set[int]:
+    minimum = case.indicator.minimum_outage
+    if minimum is None:
+        return bad
+    kept: set[int] = set()
+    for first in sorted(number for number in bad if number - 1 not in bad):
+        run = [first]
+        while run[-1] + 1 in bad:
+            run.append(run[-1] + 1)
+        endless = run[0] == FROM or (goes_on and run[-1] == case.until - 1)
+        beyond = set(range(case.until, case.until + 3)) if goes_on and run[-1] == case.until - 1 else set()
+        if minimum.whole_minutes:
+            run = [n for n in run if n < FROM + 3 or {n // 3 * 3, n // 3 * 3 + 1, n // 3 * 3 + 2} <= set(run) | beyond]
+        counts = len(run) if minimum.before_exclusions else len(countable & set(run))
+        if endless or counts * TICK >= minimum.at_least:
+            kept |= set(run)
+    return kept
+
+
+def reading(case: Case, components: Sequence[str], weight: int, start: int, end: int) -> Reading:
+    told = range(FROM, case.until)
+    ticks_case = replace(case, until=case.until)
+    states = {n: {component_in(n, component, ticks_case) for component in components} for n in told}
+    order = (State.UP, State.UNKNOWN, State.DOWN) if case.indicator.combine == "all" else (State.DOWN, State.UNKNOWN, State.UP)
+    state = {n: next(one for one in order if one in states[n]) for n in told}
+    windows = [w.interval for w in case.windows if not w.components or set(w.components) & set(components)]
+    planned = {n for n in range(FROM, 340) if any(w.start <= tick(n) < w.end for w in windows)}
+    opened = {n for n in range(FROM, 340) if is_open(n, case.indicator.hours)}
+    countable = opened if case.indicator.maintenance == "down" else opened - planned
+    eligible = countable if case.indicator.maintenance == "exclude" else opened
+    down, unknown = ({n for n in told if state[n] is which} for which in (State.DOWN, State.UNKNOWN))
+    span, seen = set(range(start, end)), set(range(start, min(end, case.until)))
+    read_as_bad = down | unknown if case.indicator.no_data == "down" else down
+    return Reading(
+        weight=weight,
+        open=opened & span,
+        eligible=eligible & span,
+        countable=countable & seen,
+        down=down,
+        unknown=unknown & countable & seen,
+        bad=long_enough(read_as_bad, case, countable, goes_on=False) & countable & seen,
+        best=long_enough(down, case, countable, goes_on=False) & countable & seen,
+        worst=(long_enough(down | unknown, case, countable, goes_on=True) | unknown) & countable & seen,
+    )
+
+
+def component_in(number: int, component: str, case: Case) -> State:
+    """The definition, read for one tick."""
+    now, end = tick(number), tick(case.until)
+    said = [change for change in case.statuses if change.component == component and change.at < end]
+    bad = [o.interval for o in case.outages if o.component == component and o.interval.start < end]
+    if any(start <= now < stop for start, stop in bad):
+        return State.DOWN
+    before = [change for change in said if change.at <= now]
+    if not before:
+        return State.UP if bad and not said else State.UNKNOWN
+    last = max(change.at for change in before)
+    return max((change.state for change in before if change.at == last), key=(State.UP, State.UNKNOWN, State.DOWN).index)
+
+
+def readings(case: Case, start: int = 0, end: int = LAST) -> list[Reading]:
+    rules = case.indicator
+    if rules.combine != "pool":
+        return [reading(case, rules.components, 1, start, end)]
+    weights = rules.weights or (1,) * len(rules.components)
+    return [reading(case, [component], weight, start, end) for component, weight in zip(rules.components, weights, strict=True)]
+
+
+def figure_of(case: Case, start: int = 0, end: int = LAST) -> Figure:
+    windows = [w for w in case.windows if not w.components or set(w.components) & {"a", "b", "c"}]
+    return available(case.evidence, case.indicator, span=ticks(start, end), windows=windows, measured_until=tick(case.until))
+
+
+def in_ticks(spans: Spans) -> set[int]:
+    return {(now - JUNE_SPAN.start) // TICK for start, end in spans for now in range(start, end, TICK)}
+
+
+@LAW
+@given(SITUATIONS)
+def test_every_rule_together_agrees_with_reading_every_tick(case: Case) -> None:
+    result, accounts = figure_of(case), readings(case)
+    no_data = case.indicator.no_data
+
+    def total(part: Callable[[Reading], Iterable[int]]) -> int:
+        return sum(account.weight * len(set(part(account))) for account in accounts) * TICK
+
+    seen = set(range(min(LAST, case.until)))
+    unknown = total(lambda one: one.unknown)
+    left_out = unknown if no_data in {"exclude", "undetermined"} else 0
+    spent = total(lambda one: one.bad)
+    in_all = total(lambda one: one.eligible)
+    seen_in_all = total(lambda one: one.eligible & seen)
+    assert (result.whole, result.spent) == (seen_in_all - left_out, spent)
+    assert result.good == result.whole - spent
+    assert result.stake == in_all - (unknown if no_data == "exclude" else 0)
+    assert result.lower == (Fraction(seen_in_all - total(lambda one: one.worst), in_all) if in_all else None)
+    assert result.upper == (Fraction(in_all - total(lambda one: one.best), in_all) if in_all else None)
+    assert result.coverage == (1 - Fraction(unknown, seen_in_all) if seen_in_all else 1)
+    assert in_ticks(result.unknown) == {n for one in accounts for n in one.unknown}
+    assert in_ticks(tuple(span.interval for span in result.outages)) == {n for one in accounts for n in one.bad & one.down}
+    read_as_bad = {n for one in accounts for n in ((one.down | one.unknown if no_data == "down" else one.down) & one.countable) - one.bad}
+    assert in_ticks(tuple(span.interval for span in result.ignored)) == read_as_bad
+    assert in_ticks(result.outside) == seen - accounts[0].open
+    assert sum(day.good for day in result.days) == result.good
+    assert sum(day.whole for day in result.days) == result.whole
+    assert sum(day.unknown_us for day in result.days) == unknown
+    assert sum(day.down_us for day in result.days) == total(lambda one: one.bad & one.down)
+    assert sum(day.excluded_us for day in result.days) == total(lambda one: (one.open - one.eligible) & seen)
+
+
+@LAW
+@given(SITUATIONS, st.integers(1, LAST - 1))
+def test_the_halves_add_up_under_every_rule(case: Case, cut: int) -> None:
+    first, second, whole = figure_of(case, 0, cut), figure_of(case, cut, LAST), figure_of(case)
+    assert (first.good + second.good, first.whole + second.whole) == (whole.good, whole.whole)
+    assert (first.spent + second.spent, first.stake + second.stake) == (whole.spent, whole.stake)
+
+
+@LAW
+@given(SITUATIONS)
+def test_every_accounting_lies_within_the_bounds_under_every_rule(case: Case) -> None:
+    complete = replace(case, until=320)
+    results = [figure_of(replace(complete, indicator=replace(case.indicator, no_data=no_data))) for no_data in get_args(NoData)]
+    assert len({(result.lower, result.upper, result.coverage) for result in results}) == 1
+    for result in results:
+        if result.attainment is not None and result.lower is not None and result.upper is not None:
+            assert result.lower <= result.attainment <= result.upper
+
+
+@LAW
+@given(SITUATIONS, WHEN, SHORT, COMPONENTS)
+def test_more_downtime_never_raises_the_figure_under_every_rule(case: Case, when: int, long: int, which: str) -> None:
+    """Of a component that reports already. Where unknown time is left out, what is learned of it is more than downtime."""
+    assume(which in {change.component for change in case.statuses} | {o.component for o in case.outages})
+    worse = replace(case, outages=[*case.outages, Outage(component=which, interval=ticks(when, when + long))], until=320)
+    before, after = figure_of(replace(case, until=320)), figure_of(worse)
+    assert after.upper is None or before.upper is None or after.upper <= before.upper
+    if case.indicator.no_data in {"up", "down"} and before.attainment is not None and after.attainment is not None:
+        assert after.attainment <= before.attainment
+
+
+@LAW
+@given(SITUATIONS)
+def test_columns_of_statuses_are_read_as_one_by_one(case: Case) -> None:
+    series = {
+        component: columns(*((change.at, change.state) for change in case.statuses if change.component == component))
+        for component in {change.component for change in case.statuses}
+    }
+    as_columns = Evidence(outages=case.outages, status_series=series)
+    until = tick(case.until)
+    assert available(as_columns, case.indicator, span=ticks(0, LAST), windows=case.windows, measured_until=until) == figure_of(case)

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import grpc.aio
 import pytest
+from upheld.agreements.v1 import terms_pb2
 from upheld.measurement.v1 import events_pb2, measurement_pb2, observations_pb2
 
 from services.chassis.database import Database
@@ -34,6 +35,8 @@ from tests.measurement.promise import (
     caller,
     counter,
     outage,
+    ticket,
+    version,
 )
 
 Story = Callable[[House], Awaitable[None]]
@@ -148,6 +151,61 @@ def test_an_amendment_that_reaches_back_restates_the_months_it_touches(settings_
         assert restated["restatement_cause"] == "amendment version 2"
         assert restated["objectives"][0]["verdict"] == "breached"
         assert restated["terms_versions"] == [2]
+
+    run(settings_sqlite, story)
+
+
+def test_a_reopening_restates_the_month_in_which_the_ticket_was_due(settings_sqlite: Settings) -> None:
+    async def story(house: House) -> None:
+        message = activated()
+        message.terms.objectives.append(
+            terms_pb2.Objective(
+                id="resolution",
+                name="Resolution",
+                service="desk",
+                indicator=terms_pb2.Indicator(resolution_time=terms_pb2.ResolutionTime(within_s=86_400, reopened="runs-on")),
+                comparison=">=",
+                target_percent="90",
+                decimals=1,
+            )
+        )
+        house.agreements.versions = [version(message=message.terms)]
+        await house.activate(message)
+        await house.report(ticket("2026-03-09T08:00:00Z", "opened"), ticket("2026-03-09T09:00:00Z", "resolved"))
+        house.clock.move_to(APRIL_9)
+        await until(lambda: _told(house, "period-closed"))
+        await until(lambda: _nothing_is_marked(house))
+        await house.report(ticket("2026-04-07T08:00:00Z", "reopened"), source="desk-2")
+        await until(lambda: _told(house, "period-restated"))
+        resolution = (await house.assessment("2026-03", MANAGER))["objectives"][2]
+        assert (resolution["good"], resolution["whole"], resolution["verdict"]) == ("0", "1", "breached")
+
+    run(settings_sqlite, story)
+
+
+def test_a_month_that_cannot_be_closed_does_not_hold_up_the_next(settings_sqlite: Settings) -> None:
+    async def story(house: House) -> None:
+        foreign = activated().terms
+        foreign.credit.currency = "USD"
+        house.agreements.versions = [version(), version(2, message=foreign, effective_on="2026-03-16")]
+        await house.activate(activated())
+        house.clock.move_to(APRIL_9 + timedelta(days=30))
+        await until(lambda: _told(house, "period-closed"))
+        assert (await house.assessment("2026-04", MANAGER))["closed"]
+        refused = await house.close("2026-03", MANAGER)
+        assert (refused.status_code, refused.json()["code"]) == (409, "credit-in-mixed-currencies")
+
+    run(settings_sqlite, story)
+
+
+def test_a_reason_is_bounded_over_grpc_too(settings_sqlite: Settings) -> None:
+    async def story(house: House) -> None:
+        house.clock.move_to(APRIL_2)
+        endless = measurement_pb2.ClosePeriodRequest(agreement_id=AGREEMENT, period="2026-03", reason="because " * 1_000)
+        with pytest.raises(grpc.aio.AioRpcError) as refusal:
+            await house.grpc.ClosePeriod(endless, metadata=house.metadata(MANAGER))
+        assert refusal.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+        assert "reason" in str(refusal.value.details())
 
     run(settings_sqlite, story)
 
@@ -400,7 +458,17 @@ def test_the_document_of_the_api_is_served(settings_sqlite: Settings) -> None:
             "/v1/assessments",
             "/v1/assessments/{agreement_id}/{period}",
             "/v1/assessments/{agreement_id}/{period}/close",
+            "/v1/assessments/{agreement_id}/{period}/explanation",
+            "/v1/assessments/{agreement_id}/{period}/outlook",
+            "/v1/assessments/{agreement_id}/{period}/timeline.svg",
             "/v1/measurements/{agreement_id}/{objective_id}",
+            "/v1/exclusions",
+            "/v1/exclusions/{exclusion_id}/approval",
+            "/v1/exclusions/{exclusion_id}/refusal",
+            "/v1/exclusions/{exclusion_id}/withdrawal",
+            "/v1/disputes",
+            "/v1/disputes/settlements",
+            "/v1/previews",
         }
         assert (await house.http.get("/docs/measurement")).status_code == 200
 

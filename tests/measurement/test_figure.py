@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from services.measurement.figure import counted, ratio, share_known
+import pytest
+
+from services.measurement.figure import counted, nearest_rank, ratio, share_known
 
 
 def test_a_share_of_nothing_is_no_figure() -> None:
@@ -21,3 +23,20 @@ def test_counted_things_are_known_and_stake_what_was_counted() -> None:
     figure = counted("requests", good=7, whole=10)
     assert [figure.attainment, figure.lower, figure.upper] == [Fraction(7, 10)] * 3
     assert (figure.spent, figure.stake, figure.foreseeable, figure.certain) == (3, 10, False, False)
+    assert (figure.enough, figure.scale, figure.percentile_us) == (True, 1, None)
+
+
+@pytest.mark.parametrize(
+    ("share", "of", "rank"),
+    [
+        ("0.99", 100, 99),
+        ("0.99", 101, 100),
+        ("0.98", 10_000, 9_800),
+        ("0.980001", 10_000, 9_801),
+        ("1", 7, 7),
+        ("0.01", 100, 1),
+        ("0.001", 1, 1),
+    ],
+)
+def test_the_nearest_rank_is_the_first_that_reaches_the_share(share: str, of: int, rank: int) -> None:
+    assert nearest_rank(Fraction(share), of=of) == rank

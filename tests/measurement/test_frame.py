@@ -8,8 +8,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.measurement.frame import Frame, frame_of, newest, parts, renumbered, sample_id, unpacked, within, without_repeats
-from services.vocabulary.period import Instant, Interval
+from services.measurement.frame import Frame, frame_of, newest, parts, renumbered, sample_id, unpacked, without_repeats
 from tests.measurement.calculation import LAW
 
 Sample = tuple[int, int, int, int, int]
@@ -91,12 +90,6 @@ def test_parts_are_runs_in_the_order_of_time() -> None:
     assert [len(part) for part in cut] == [3, 3, 1]
     assert all(earlier.last < later.first for earlier, later in pairwise(cut))
     assert sorted(row for part in cut for row in rows_of(part)) == rows
-
-
-def test_a_span_is_half_open() -> None:
-    rows = [(0, 631_152_000_000_000 + number, number, 0, number) for number in range(4)]
-    inside = within(frame(rows), Interval(Instant(631_152_000_000_001), Instant(631_152_000_000_003)))
-    assert [row[4] for row in rows_of(inside)] == [1, 2]
 
 
 def test_series_get_the_numbers_of_the_store() -> None:

@@ -277,6 +277,21 @@ def test_an_absurd_civil_time_is_refused(civil: str) -> None:
             csv_batch(f"t,v\n{civil},1\n", **mapping, time_format=form)
 
 
+def test_an_answer_is_a_step_of_a_ticket() -> None:
+    batch = batch_of(TICKET, {**TICKET, "state": "responded"})
+    assert [each.state for each in batch.tickets] == [TicketState.OPENED, TicketState.RESPONDED]
+    mapped = csv_batch(
+        f"n,s,t\nINC1,Answered,{AT}\n",
+        kind="ticket",
+        service="desk",
+        ticket="n",
+        state="s",
+        observed_at="t",
+        states="Answered=responded",
+    )
+    assert [each.state for each in mapped.tickets] == [TicketState.RESPONDED]
+
+
 def test_a_log_of_state_changes_makes_one_opening_a_ticket_and_a_step_a_row() -> None:
     text = (
         "number,state,mod,opened,updated,prio\n"

@@ -19,11 +19,11 @@ from services.chassis.database import Database
 from services.chassis.settings import Settings
 from services.measurement import store
 from services.measurement.assessment import ObjectiveResult, measure_span
-from services.measurement.batch import Batch, Observations
+from services.measurement.batch import Batch, Observations, evidence_of
 from services.measurement.intake import read
 from services.measurement.mapping import mapping_of
 from services.measurement.objective import Availability, Indicator, Objective, ResolutionTime, ResponseTime
-from services.measurement.wire import evidence_of, result_of
+from services.measurement.wire import result_of
 from services.vocabulary.period import HOUR, MINUTE, SECOND, Interval, Microseconds, Month, instant_of, parse_instant, parse_zone
 
 FOLDER = Path(os.environ.get("UPHELD_REAL_DATA", str(Path(__file__).parents[3] / "shared" / "data")))

@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.measurement.assessment import Verdict
+from services.measurement.figure import Figure
 from services.measurement.objective import Objective, RequestRatio, ResponseTime
 from services.measurement.observation import Counters, Evidence, Latencies
-from services.vocabulary.period import MINUTE, Instant, Microseconds, day_of
+from services.measurement.requests import measure_response_time
+from services.vocabulary.period import MINUTE, Instant, Interval, Microseconds, day_of
 from tests.measurement.calculation import (
     BERLIN,
     JUNE_SPAN,
@@ -94,6 +96,39 @@ def test_huge_counts_add_up_without_overflow() -> None:
     most = 2**62
     evidence = Evidence(counters={"api": counters((minute(1), most, most), (minute(2), most, most), (minute(3), 0, most))})
     assert measured(evidence, ALL_REQUESTS).attainment == Fraction(2, 3)
+
+
+# --- percentile --------------------------------------------------------------------------------------------------------
+
+
+def timed(evidence: Evidence, percentile: Fraction | None, *, threshold_us: int = 100 * MS, span: Interval = JUNE_SPAN) -> Figure:
+    indicator = ResponseTime(threshold_us=threshold_us, percentile=percentile)
+    return measure_response_time(indicator, evidence, seen=span, zone=BERLIN)
+
+
+FAST_AND_SLOW = Evidence(
+    latencies={
+        "api": latencies(*((minute(n / 10), 100 * MS) for n in range(9_800))),
+        "web": latencies(*((minute(n), 5_000 * MS) for n in range(200))),
+    }
+)
+
+
+@pytest.mark.parametrize(("share", "expected_ms"), [("0.99", 5_000), ("0.98", 100), ("0.980001", 5_000), ("1", 5_000), ("0.0001", 100)])
+def test_a_percentile_is_the_smallest_time_that_its_share_does_not_exceed(share: str, expected_ms: int) -> None:
+    result = timed(FAST_AND_SLOW, Fraction(share))
+    assert (result.percentile_us, result.good, result.whole) == (expected_ms * MS, 9_800, 10_000)
+
+
+def test_a_percentile_is_told_only_where_one_was_promised_and_something_counted() -> None:
+    assert timed(FAST_AND_SLOW, None).percentile_us is None
+    for nothing in (Evidence(), Evidence(latencies={"api": latencies()}), Evidence(latencies={"api": latencies((JUNE_SPAN.end, 1))})):
+        assert timed(nothing, Fraction(99, 100)).percentile_us is None
+
+
+def test_a_percentile_is_that_of_the_period_which_holds_its_start_and_not_its_end() -> None:
+    evidence = Evidence(latencies={"api": latencies((Instant(JUNE_SPAN.start - 1), 1), (JUNE_SPAN.start, 5), (JUNE_SPAN.end, 9))})
+    assert timed(evidence, Fraction(1)).percentile_us == timed(evidence, Fraction(1, 100)).percentile_us == 5
 
 
 # --- silence -----------------------------------------------------------------------------------------------------------
@@ -178,3 +213,17 @@ def test_silences_are_the_minutes_without_a_neighbour_near_enough(times: list[tu
     assert sum(interval.length for interval in result.unknown) == expected * MINUTE
     assert result.coverage == 1 - Fraction(expected, until)
     assert sum(day.unknown_us for day in result.days) == expected * MINUTE
+
+
+@LAW
+@given(TIMES, st.integers(1, 100), st.integers(0, 3))
+def test_a_percentile_is_read_from_the_sorted_times_and_within_the_threshold_when_that_share_is(
+    times: list[tuple[int, int]], percentile: int, threshold_us: int
+) -> None:
+    evidence = Evidence(latencies={"api": latencies(*((minute(n), us) for n, us in times))})
+    share = Fraction(percentile, 100)
+    result = timed(evidence, share, threshold_us=threshold_us, span=minutes(0, LONG))
+    us = sorted(us for n, us in times if 0 <= n < LONG)
+    assert result.percentile_us == next((one for one in us if sum(1 for other in us if other <= one) >= share * len(us)), None)
+    if result.attainment is not None and result.percentile_us is not None:
+        assert (result.percentile_us <= threshold_us) is (result.attainment >= share)

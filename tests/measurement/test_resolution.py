@@ -1,17 +1,22 @@
-"""Resolution time: whose month a ticket belongs to, what stops its clock, and which tickets count."""
+"""Resolution time: whose month a ticket belongs to, in which hours its clock runs, what stops it, and which tickets count."""
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from fractions import Fraction
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.measurement.assessment import TicketVerdict, Verdict
-from services.measurement.objective import Reopened, ResolutionTime
+from services.measurement.figure import TicketResult
+from services.measurement.objective import PriorityRule, Reopened, ResolutionTime
 from services.measurement.observation import Evidence, TicketEvent
-from services.vocabulary.period import HOUR, Instant, Interval, Microseconds, Month
+from services.measurement.resolution import measure_resolution_time, next_due
+from services.vocabulary.calendar import Calendar, Hours
+from services.vocabulary.period import HOUR, MINUTE, Instant, Interval, Microseconds, Month, datetime_of, instant_of
 from tests.measurement.calculation import BERLIN, JUNE_SPAN, LAW, UTC, at, hours, later, measured, minute, minutes, objective, step
 
 EIGHT_HOURS = objective(ResolutionTime(within=hours(8)), "90")
@@ -137,7 +142,187 @@ def test_steps_at_one_instant_follow_the_order_their_source_gave_them() -> None:
         assert (ticket.opened_at, ticket.resolved_at) == (minute(5), minute(5))
 
 
-STATES = st.sampled_from(["opened", "waiting", "resolved", "reopened", "closed", "cancelled"])
+# Clocks that run in hours and stand still
+
+
+def office(zone: ZoneInfo = BERLIN, *closed: date) -> Calendar:
+    return Calendar(
+        id="office",
+        zone=zone,
+        hours=(Hours(days=(0, 1, 2, 3, 4), from_minute=9 * 60, to_minute=17 * 60),),
+        closed=frozenset(closed),
+    )
+
+
+def around_the_clock(zone: ZoneInfo) -> Calendar:
+    return Calendar(id="always", zone=zone, hours=(Hours(days=tuple(range(7)), from_minute=0, to_minute=1440),))
+
+
+def civil(text: str, zone: ZoneInfo = BERLIN) -> Instant:
+    return instant_of(datetime.fromisoformat(text).replace(tzinfo=zone))
+
+
+def ticket_of(*steps: tuple[str, str], zone: ZoneInfo = BERLIN) -> Evidence:
+    """One ticket's states with the civil times it came into them."""
+    return Evidence(tickets=[TicketEvent(ticket="t", at=civil(text, zone), state=state) for state, text in steps])
+
+
+def the_ticket(evidence: Evidence, indicator: ResolutionTime, *, until: str = "2026-12-31T00:00Z") -> TicketResult:
+    span = Interval(at("2026-01-01T00:00Z"), at("2027-01-01T00:00Z"))
+    (ticket,) = measured(evidence, objective(indicator), span=span, measured_until=at(until)).tickets
+    return ticket
+
+
+WAITED = (("opened", "2026-06-05 16:30"), ("waiting", "2026-06-05 16:45"), ("reopened", "2026-06-08 10:00"))
+
+
+@pytest.mark.parametrize("zone", [UTC, BERLIN])
+@pytest.mark.parametrize(("pauses", "counted_minutes"), [((), 110), (("waiting",), 35)])
+def test_a_response_on_monday_at_10_20_took_110_minutes_or_35_without_the_waiting(
+    zone: ZoneInfo, pauses: tuple[str, ...], counted_minutes: int
+) -> None:
+    clock = ResolutionTime(within=hours(1), stop="responded", hours=office(zone), pauses=pauses)
+    ticket = the_ticket(ticket_of(*WAITED, ("responded", "2026-06-08 10:20"), zone=zone), clock)
+    assert (ticket.counted_us, ticket.allowed_us, ticket.clock) == (counted_minutes * MINUTE, HOUR, "office")
+    assert ticket.verdict is (TicketVerdict.MET if counted_minutes <= 60 else TicketVerdict.MISSED)
+
+
+@pytest.mark.parametrize("zone", [UTC, BERLIN])
+@pytest.mark.parametrize(("pauses", "due"), [((), "2026-06-08 16:30"), (("waiting",), "2026-06-09 09:45")])
+def test_eight_hours_from_friday_afternoon_are_due_on_monday_or_with_the_waiting_on_tuesday(
+    zone: ZoneInfo, pauses: tuple[str, ...], due: str
+) -> None:
+    clock = ResolutionTime(within=hours(8), hours=office(zone), pauses=pauses)
+    assert the_ticket(ticket_of(*WAITED, zone=zone), clock).due_at == civil(due, zone)
+
+
+def test_a_hold_that_covers_only_closed_hours_moves_nothing() -> None:
+    held = ticket_of(("opened", "2026-06-02 13:00"), ("waiting", "2026-06-02 17:00"), ("reopened", "2026-06-03 09:00"))
+    for pauses in ((), ("waiting",)):
+        clock = ResolutionTime(within=hours(8), hours=office(), pauses=pauses)
+        assert the_ticket(held, clock).due_at == civil("2026-06-03 13:00")
+
+
+@pytest.mark.parametrize(("closed", "due"), [((), "2026-04-03 15:00"), ((date(2026, 4, 3), date(2026, 4, 6)), "2026-04-07 15:00")])
+def test_good_friday_and_easter_monday_move_the_due_instant_where_the_calendar_has_them(closed: tuple[date, ...], due: str) -> None:
+    clock = ResolutionTime(within=hours(8), hours=office(BERLIN, *closed))
+    assert the_ticket(ticket_of(("opened", "2026-04-02 15:00")), clock).due_at == civil(due)
+
+
+@pytest.mark.parametrize(
+    ("opened", "closed", "elapsed_hours"),
+    [("2026-10-23 00:30", "2026-10-27 12:00", 108.5), ("2026-03-27 23:30", "2026-03-31 12:00", 83.5)],
+)
+def test_hours_around_the_clock_count_elapsed_real_time(opened: str, closed: str, elapsed_hours: float) -> None:
+    elapsed = Microseconds(int(elapsed_hours * HOUR))
+    for calendar in (None, around_the_clock(BERLIN)):
+        ticket = the_ticket(ticket_of(("opened", opened), ("resolved", closed)), ResolutionTime(within=elapsed, hours=calendar))
+        assert (ticket.counted_us, ticket.due_at, ticket.verdict) == (elapsed, civil(closed), TicketVerdict.MET)
+
+
+def test_an_amended_calendar_does_not_move_a_ticket_already_open() -> None:
+    amended_at = civil("2026-04-03 00:00")
+    old = ResolutionTime(within=hours(8), hours=office())
+    new = ResolutionTime(within=hours(4), hours=office(BERLIN, date(2026, 4, 6)), pauses=("waiting",))
+    events = [
+        TicketEvent(ticket="before", at=civil("2026-04-02 15:00"), state="opened"),
+        TicketEvent(ticket="after", at=civil("2026-04-03 15:00"), state="opened"),
+    ]
+    figure = measure_resolution_time(
+        new,
+        Evidence(tickets=events),
+        span=Month(2026, 4).bounds(BERLIN),
+        zone=BERLIN,
+        measured_until=civil("2026-05-01 00:00"),
+        clock_for=lambda opened_at: old if opened_at < amended_at else new,
+    )
+    assert {ticket.ticket: (ticket.due_at, ticket.allowed_us) for ticket in figure.tickets} == {
+        "before": (civil("2026-04-03 15:00"), 8 * HOUR),
+        "after": (civil("2026-04-07 11:00"), 4 * HOUR),
+    }
+
+
+WAITS = objective(ResolutionTime(within=hours(8), pauses=("waiting",)), "90")
+
+
+def test_a_ticket_that_waits_is_neither_due_nor_missed_and_in_no_period_until_it_goes_on() -> None:
+    waiting = [step("t", 0, "opened"), step("t", 60, "waiting")]
+    still = measured(Evidence(tickets=waiting), WAITS, measured_until=minute(40_000))
+    assert (still.whole, still.tickets) == (0, ())
+    goes_on = Evidence(tickets=[*waiting, step("t", 43_000, "reopened")])
+    july = Interval(JUNE_SPAN.end, later(JUNE_SPAN.end, 31 * 24 * HOUR))
+    assert measured(goes_on, WAITS).tickets == ()
+    (ticket,) = measured(goes_on, WAITS, span=july).tickets
+    assert (ticket.due_at, ticket.verdict) == (minute(43_000 + 7 * 60), TicketVerdict.MISSED)
+
+
+def test_a_wait_after_the_due_instant_takes_nothing_back() -> None:
+    late = [step("t", 0, "opened"), step("t", DUE + 1, "waiting"), step("t", DUE + 100, "resolved")]
+    (ticket,) = measured(Evidence(tickets=late), WAITS).tickets
+    assert (ticket.due_at, ticket.verdict, ticket.counted_us) == (minute(DUE), TicketVerdict.MISSED, (DUE + 1) * MINUTE)
+
+
+def test_a_ticket_resolved_while_it_waits_is_due_as_if_its_clock_ran_on_from_there() -> None:
+    events = [step("t", 0, "opened"), step("t", 60, "waiting"), step("t", 500, "resolved"), step("t", 600, "waiting")]
+    (ticket,) = measured(Evidence(tickets=events), WAITS).tickets
+    assert (ticket.due_at, ticket.counted_us, ticket.verdict) == (minute(500 + 7 * 60), 60 * MINUTE, TicketVerdict.MET)
+
+
+def test_time_in_which_the_hours_are_closed_is_no_more_time_after_the_due_instant() -> None:
+    clock = ResolutionTime(within=hours(8), hours=office())
+    overnight = ticket_of(("opened", "2026-06-02 09:00"), ("resolved", "2026-06-03 08:00"))
+    ticket = the_ticket(overnight, clock)
+    assert (ticket.due_at, ticket.verdict) == (civil("2026-06-02 17:00"), TicketVerdict.MISSED)
+
+
+def test_hours_that_never_come_are_never_due() -> None:
+    never = ResolutionTime(within=hours(8), hours=Calendar(id="never", zone=UTC, hours=()))
+    assert measured(Evidence(tickets=[step("t", 0, "opened")]), objective(never)).tickets == ()
+
+
+@pytest.mark.parametrize("answer", ["responded", "resolved", "closed"])
+def test_the_first_answer_stops_a_response_clock_whatever_comes_after_it(answer: str) -> None:
+    events = [step("t", 0, "opened"), step("t", 30, answer), step("t", 40, "reopened"), step("t", 900, "responded")]
+    (ticket,) = measured(Evidence(tickets=events), objective(ResolutionTime(within=hours(1), stop="responded"))).tickets
+    assert (ticket.resolved_at, ticket.verdict) == (minute(30), TicketVerdict.MET)
+
+
+def test_an_answer_neither_resolves_nor_reopens_a_ticket_nor_brings_a_cancelled_one_back() -> None:
+    events = [step("t", 0, "opened"), step("t", 30, "responded"), step("t", 60, "resolved"), step("t", 90, "responded")]
+    events += [step("c", 0, "opened"), step("c", 5, "cancelled"), step("c", 9, "responded"), step("u", 0, "opened")]
+    events += [step("u", 30, "responded")]
+    by_name = {ticket.ticket: ticket.resolved_at for ticket in measured(Evidence(tickets=events), RUNS_ON).tickets}
+    assert by_name == {"t": minute(60), "u": None}
+
+
+@pytest.mark.parametrize(
+    ("rule", "order", "expected"),
+    [("last", (), "3"), ("first", (), "2"), ("highest", ("1", "2", "3"), "1"), ("highest", ("4",), "3"), ("highest", ("2",), "2")],
+)
+def test_a_tickets_priority_is_its_last_first_or_highest(rule: PriorityRule, order: tuple[str, ...], expected: str) -> None:
+    events = [step("t", 0, "opened", "2"), step("t", 5, "waiting", "1"), step("t", 9, "reopened", "3"), step("t", 10, "resolved", "")]
+    for priorities, count in (((expected,), 1), (tuple({"1", "2", "3"} - {expected}), 0)):
+        clock = ResolutionTime(within=hours(8), priorities=priorities, priority_rule=rule, priority_order=order)
+        tickets = measured(Evidence(tickets=events), objective(clock)).tickets
+        assert [ticket.priority for ticket in tickets] == [expected] * count
+
+
+def due_after(number: float, events: list[TicketEvent], indicator: ResolutionTime) -> Instant | None:
+    return next_due(indicator, Evidence(tickets=events), after=minute(number), clock_for=lambda _: indicator)
+
+
+def test_the_next_due_instant_is_that_of_the_first_ticket_that_would_be_missed() -> None:
+    clock = ResolutionTime(within=hours(8), pauses=("waiting",))
+    events = [step("a", 0, "opened"), step("b", 30, "opened"), step("a", 10, "resolved"), step("c", 0, "opened"), step("c", 9, "waiting")]
+    assert due_after(50, events, clock) == minute(DUE + 30)
+    assert due_after(DUE + 29, events, clock) == minute(DUE + 30)
+    assert due_after(DUE + 30, events, clock) is None
+    assert due_after(50, [*events, step("c", 20, "reopened")], clock) == minute(DUE + 11)
+    assert due_after(50, [*events, step("b", DUE + 31, "resolved")], clock) == minute(DUE + 30)
+    assert due_after(50, [], clock) is None
+
+
+STATES = st.sampled_from(["opened", "waiting", "responded", "resolved", "reopened", "closed", "cancelled"])
 EVENTS = st.lists(
     st.builds(step, st.sampled_from("abcdef"), st.integers(-900, 4_000), STATES, st.sampled_from(["1", "2", ""])), max_size=30
 )
@@ -146,7 +331,84 @@ INDICATORS = st.builds(
     within=st.integers(1, 30).map(hours),
     priorities=st.sampled_from([(), ("1",), ("1", "2")]),
     reopened=st.sampled_from(["first-resolution", "runs-on"]),
+    stop=st.sampled_from(["resolved", "responded"]),
+    hours=st.sampled_from([None, office(UTC), office(BERLIN, date(2026, 6, 2)), around_the_clock(BERLIN)]),
+    pauses=st.sampled_from([(), ("waiting",), ("waiting", "responded"), ("resolved",)]),
+    priority_rule=st.sampled_from(["last", "first", "highest"]),
+    priority_order=st.sampled_from([(), ("1", "2")]),
 )
+
+
+def naive_clock(ticket: TicketResult, steps: list[TicketEvent], clock: ResolutionTime, end: Instant) -> tuple[Instant | None, int]:
+    """Reads the ticket's state and the clock on the wall minute by minute: when the time was up, and what counted until the end."""
+    counted, at_end, due_at = 0, 0, None
+    for number in range(ticket.opened_at, ticket.opened_at + 40 * 24 * HOUR, MINUTE):
+        before = [each for each in steps if ticket.opened_at <= each.at <= number]
+        paused = before[-1].state in clock.pauses and (ticket.resolved_at is None or number < ticket.resolved_at)
+        if not paused and (clock.hours is None or is_open(clock.hours, Instant(number))):
+            counted += MINUTE
+            if counted == clock.within:
+                due_at = Instant(number + MINUTE)
+        if number + MINUTE == end:
+            at_end = counted
+        if due_at is not None and number + MINUTE >= end:
+            break
+    return due_at, at_end
+
+
+def is_open(calendar: Calendar, instant: Instant) -> bool:
+    wall = datetime_of(instant).astimezone(calendar.zone)
+    minute_of_day = wall.hour * 60 + wall.minute
+    return wall.date() not in calendar.closed and any(
+        wall.weekday() in each.days and each.from_minute <= minute_of_day < each.to_minute for each in calendar.hours
+    )
+
+
+ONE_TICKET = st.lists(st.tuples(st.integers(1, 3_000), STATES), max_size=5, unique_by=lambda told: told[0])
+WIDE = minutes(-50_000, 120_000)
+
+
+@LAW
+@given(ONE_TICKET, INDICATORS)
+def test_a_clock_is_the_one_on_the_wall_read_minute_by_minute(told: list[tuple[int, str]], indicator: ResolutionTime) -> None:
+    steps = [step("t", 0, "opened", "1"), *(step("t", number, state, "1") for number, state in sorted(told))]
+    until = minute(4_000)
+    result = measured(Evidence(tickets=steps), objective(indicator), span=WIDE, measured_until=until)
+    for ticket in result.tickets:
+        end = until if ticket.resolved_at is None else ticket.resolved_at
+        assert naive_clock(ticket, steps, indicator, end) == (ticket.due_at, ticket.counted_us)
+
+
+@LAW
+@given(EVENTS, INDICATORS, st.integers(-1_000, 5_000))
+def test_the_next_due_instant_is_the_next_at_which_a_ticket_becomes_missed(
+    events: list[TicketEvent], indicator: ResolutionTime, number: int
+) -> None:
+    tickets = measured(Evidence(tickets=events), objective(indicator), span=WIDE, measured_until=minute(100_000)).tickets
+    missed = [ticket.due_at for ticket in tickets if ticket.verdict is TicketVerdict.MISSED and ticket.due_at > minute(number)]
+    assert due_after(number, events, indicator) == min(missed, default=None)
+
+
+@LAW
+@given(EVENTS, INDICATORS, st.integers(0, 4_000))
+def test_once_a_due_instant_has_passed_nothing_that_happens_afterwards_moves_it(
+    events: list[TicketEvent], indicator: ResolutionTime, number: int
+) -> None:
+    """Where no resolution was taken back: the clock of one that was had run on, or stood still, in between."""
+    if indicator.reopened == "runs-on" or indicator.stop == "responded":
+        return
+    kept = [event for event in events if event.state not in ("cancelled",) and event.priority in ("", "1")]
+    promise = objective(indicator)
+    then, later_on = (
+        {
+            ticket.ticket: ticket.due_at
+            for ticket in measured(Evidence(tickets=kept), promise, span=WIDE, measured_until=minute(until)).tickets
+        }
+        for until in (number, 100_000)
+    )
+    for name, due_at in then.items():
+        if due_at <= minute(number):
+            assert later_on.get(name) == due_at
 
 
 @LAW

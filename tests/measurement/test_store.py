@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+from sqlalchemy.engine import Connection
 
 from services.chassis.database import Database
 from services.chassis.settings import Settings
@@ -44,6 +45,10 @@ def status(when: str, state: str, *, component: str = "web", **more: object) -> 
 def outage(start: str, end: str = "", **more: object) -> Row:
     told: Row = {"kind": "outage", "service": "bank", "component": "web", "observed_at": start} | more
     return told | {"until": end} if end else told
+
+
+def ticket(when: str, state: str) -> Row:
+    return {"kind": "ticket", "service": "bank", "ticket": "INC-1", "observed_at": when, "state": state}
 
 
 def batch(*rows: Row, source: str = "probe", name: str = "") -> Batch:
@@ -128,6 +133,42 @@ def test_observations_told_again_in_another_batch_are_known_by_the_sources_id(se
         other_source = await kept.record(counter("2026-03-02T00:00:00Z", 7, id="a"), source="probe-2")
         assert other_source.accepted == 1
         assert await kept.goods() == [7, 8, 9]
+
+    run(settings, story)
+
+
+def test_a_batch_keeps_who_reported_it_and_why(settings: Settings) -> None:
+    async def story(kept: Kept) -> None:
+        told = batch(outage("2026-03-04T00:00:00Z"), name="one")
+
+        def work(connection: Connection, *, by: str) -> Receipt:
+            return store.record(connection, told, tenant=TENANT, recorded_at=NOW, reported_by=by, reason="The clock was wrong")
+
+        await kept.database.write(lambda connection: work(connection, by="rea"))
+        await kept.database.write(lambda connection: work(connection, by="tim"))
+        await kept.record(outage("2026-03-05T00:00:00Z"), name="two")
+        asked = [
+            await kept.database.read(lambda each, name=name: store.reporter_of(each, tenant=TENANT, source="probe", name=name))  # type: ignore[misc]
+            for name in ("one", "two", "three")
+        ]
+        assert asked == [("rea", "The clock was wrong"), ("", ""), None]
+
+    run(settings, story)
+
+
+def test_what_replaces_something_told_is_a_correction(settings: Settings) -> None:
+    async def story(kept: Kept) -> None:
+        ended = outage("2026-03-04T00:00:00Z", "2026-03-04T01:00:00Z", id="o-1")
+        assert not (
+            await kept.record(ended, outage("2026-03-06T00:00:00Z", id="o-2"), status("2026-03-01T00:00:00Z", "up", id="s"))
+        ).corrects
+        assert not (await kept.record(outage("2026-03-06T00:00:00Z", "2026-03-06T01:00:00Z", id="o-2"))).corrects
+        assert not (await kept.record(ended | {"id": "o-3", "revision": 7})).corrects
+        assert not (await kept.record(ended | {"revision": 2}, source="probe-2")).corrects
+        assert (await kept.record(ended | {"revision": 2})).corrects
+        assert (await kept.record(status("2026-03-01T00:00:00Z", "down", id="s", revision=1))).corrects
+        await kept.record(counter("2026-03-02T00:00:00Z", id="c"))
+        assert (await kept.record(counter("2026-03-02T00:00:00Z", 8, id="c", revision=1))).corrects
 
     run(settings, story)
 
@@ -277,6 +318,7 @@ def test_a_state_holds_on_so_its_report_touches_all_that_follows() -> None:
     samples = dict(marks.touched(batch(counter("2026-03-05T00:00:00Z"), counter("2026-03-07T00:00:00Z"))))
     assert samples == {"bank": Interval(at("2026-03-05T00:00:00Z"), Instant(at("2026-03-07T00:00:00Z") + 1))}
     assert dict(marks.touched(batch(outage("2026-03-05T00:00:00Z")))) == {"bank": marks.ALWAYS}
+    assert dict(marks.touched(batch(ticket("2026-04-05T00:00:00Z", "reopened")))) == {"bank": marks.ALWAYS}
     corrections = dict(marks.touched(batch(counter("2026-03-05T00:00:00Z", id="a", revision=1))))
     assert corrections == {"bank": marks.ALWAYS}
 

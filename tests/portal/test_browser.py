@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Error, Page, Playwright, sync_playwright
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Error, Page, sync_playwright
 
+from tests.portal.browser import executable, missing_reason
 from tests.reporting import given
-from tests.reporting.stage import Standing, standing, three_months
+from tests.reporting.stage import Stage, Standing, every_kind, standing, three_months
 
 pytestmark = pytest.mark.portal
 
@@ -27,31 +28,31 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 REPORT = f"/portal/agreements/{given.AGREEMENT}/reports"
+MANIFOLD = f"/portal/agreements/{given.MANIFOLD_AGREEMENT}/reports"
+SEEN = ["/portal", f"{REPORT}/2026-03", f"{MANIFOLD}/2026-03", f"{MANIFOLD}/2026-04"]
 LOOKS = {"": ("light", 1200), "-dark": ("dark", 1200), "-narrow": ("light", 360)}
-
-
-def chromium(playwright: Playwright) -> Browser:
-    """The browser that $UPHELD_CHROMIUM names, else the system's, else Playwright's own."""
-    named = os.environ.get("UPHELD_CHROMIUM", "")
-    system = "/usr/bin/chromium"
-    path = named or (system if Path(system).exists() else playwright.chromium.executable_path)
-    if not Path(path).exists():
-        pytest.skip(f"there is no Chromium at {path}: install the package chromium, or name one by UPHELD_CHROMIUM")
-    return playwright.chromium.launch(executable_path=path, headless=True, args=ARGUMENTS)
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    path = executable()
+    if not path:
+        pytest.skip(missing_reason())
     with sync_playwright() as playwright:
-        found = chromium(playwright)
+        found = playwright.chromium.launch(executable_path=path, headless=True, args=ARGUMENTS)
         yield found
         found.close()
 
 
 @pytest.fixture(scope="module")
 def running(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
-    with standing(tmp_path_factory.mktemp("browser"), three_months) as found:
+    with standing(tmp_path_factory.mktemp("browser"), told) as found:
         yield found
+
+
+async def told(on: Stage) -> None:
+    await three_months(on)
+    await every_kind(on)
 
 
 @contextmanager
@@ -113,7 +114,9 @@ def test_a_stranger_finds_nothing(browser: Browser, running: Standing) -> None:
         assert visitor.get_by_text("There is no agreement").is_visible()
 
 
-@pytest.mark.parametrize("path", ["/portal", f"/portal/agreements/{given.AGREEMENT}", f"{REPORT}/2026-03", f"{REPORT}/2026-06"])
+@pytest.mark.parametrize(
+    "path", ["/portal", f"/portal/agreements/{given.AGREEMENT}", f"{REPORT}/2026-03", f"{REPORT}/2026-06", f"{MANIFOLD}/2026-03"]
+)
 @pytest.mark.parametrize("width", [360, 1200])
 def test_no_page_is_wider_than_the_window(browser: Browser, running: Standing, path: str, width: int) -> None:
     with page(browser, width=width) as visitor:
@@ -151,13 +154,62 @@ def test_every_chart_has_a_name_for_those_who_do_not_see_it(browser: Browser, ru
         assert charts.count() == visitor.get_by_role("img", name=re.compile(".+")).and_(charts).count() > 0
 
 
+@pytest.mark.parametrize("path", SEEN)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_barrier(browser: Browser, running: Standing, path: str, scheme: str) -> None:
+    with page(browser, scheme=scheme) as visitor:
+        enter(visitor, running)
+        visitor.goto(running.on.url + path)
+        found = Axe().run(visitor)
+        assert found.violations_count == 0, found.generate_report()
+
+
+def test_a_reader_sees_the_percentile_the_worst_slices_and_what_is_paid(browser: Browser, running: Standing) -> None:
+    with page(browser) as visitor:
+        enter(visitor, running)
+        visitor.goto(f"{running.on.url}{MANIFOLD}/2026-03")
+        summary = visitor.get_by_role("region", name="Objectives")
+        assert summary.get_by_text("p99 = 812.5 ms").is_visible()
+        assert summary.get_by_text("p99 ≤ 800 ms").is_visible()
+        slices = visitor.get_by_role("region", name="Slices that were not wholly good")
+        assert slices.get_by_role("row").count() == 21
+        credit = visitor.get_by_role("region", name="Service credit", exact=True)
+        assert credit.get_by_role("cell", name="10 % below 99.5 %, 25 % below 99 %").is_visible()
+        assert not credit.get_by_text("Not paid", exact=True).is_visible()
+
+
+def test_a_reader_sees_why_a_credit_is_not_paid(browser: Browser, running: Standing) -> None:
+    with page(browser) as visitor:
+        enter(visitor, running)
+        visitor.goto(f"{running.on.url}{MANIFOLD}/2026-04")
+        credit = visitor.get_by_role("region", name="Service credit", exact=True)
+        assert credit.get_by_text("Not paid", exact=True).is_visible()
+        assert credit.get_by_text("because it is not above the agreed minimum of EUR 1.00").is_visible()
+
+
+def test_the_hours_outside_the_service_are_told_on_demand(browser: Browser, running: Standing) -> None:
+    with page(browser) as visitor:
+        enter(visitor, running)
+        visitor.goto(f"{running.on.url}{MANIFOLD}/2026-03")
+        table = visitor.get_by_role("region", name="Outside the service hours")
+        assert not table.is_visible()
+        visitor.get_by_text("Outside the service hours: 2 stretches").click()
+        assert table.is_visible()
+
+
 @pytest.mark.parametrize("look", LOOKS)
 def test_pictures_are_taken(browser: Browser, running: Standing, look: str) -> None:
     PICTURES.mkdir(exist_ok=True)
     scheme, width = LOOKS[look]
     with page(browser, scheme=scheme, width=width) as visitor:
         enter(visitor, running)
-        for name, path in (("portal", "/portal"), ("report", f"{REPORT}/2026-03"), ("agreement", f"/portal/agreements/{given.AGREEMENT}")):
+        for name, path in (
+            ("portal", "/portal"),
+            ("report", f"{REPORT}/2026-03"),
+            ("agreement", f"/portal/agreements/{given.AGREEMENT}"),
+            ("every-kind", f"{MANIFOLD}/2026-03"),
+            ("unpaid", f"{MANIFOLD}/2026-04"),
+        ):
             visitor.goto(running.on.url + path)
             taken = PICTURES / f"{name}{look}.png"
             visitor.screenshot(path=taken, full_page=True)

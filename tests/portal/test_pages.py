@@ -30,8 +30,15 @@ async def told(on: Stage) -> None:
     terms.parties[0].responsibilities[0] = terms.objectives[0].name = HOSTILE
     outage = given.Outage(start="2026-03-09T01:05:00Z", end="2026-03-09T02:30:00Z", components=(HOSTILE,), cause=HOSTILE)
     measured = given.availability("2026-03", [outage])
-    measured.name = HOSTILE
+    measured.name = measured.clause = measured.needed = HOSTILE
+    terms.objectives[0].clause = HOSTILE
+    measured.ignored.add(start=outage.start, end=outage.end, components=[HOSTILE], cause=HOSTILE)
+    measured.slices.add(start=outage.start, end=outage.end, good="1", total="2", cause=HOSTILE)
+    measured.tickets.add(
+        ticket=HOSTILE, priority=HOSTILE, opened_at=outage.start, due_at=outage.end, verdict="missed", allowed_us=1, clock=HOSTILE
+    )
     march = given.assessment("2026-03", [measured], agreement_id=HOSTILE_AGREEMENT)
+    march.credit.lines.add(objective_id=HOSTILE, terms_version=1, percent="1/10", rule=HOSTILE, share_of_period="1/1")
     breach = given.breached(march)
     breach.breach_id = given.breach_id(agreement_id=HOSTILE_AGREEMENT)
     await on.tell(given.activated(HOSTILE_AGREEMENT, of=terms), breach, given.closed(march))

@@ -20,6 +20,7 @@ from services.vocabulary.ratio import exact, floored_percent
 
 AGREEMENT = "0f9b6a3e-62d1-4e0c-9a57-3d8b6f2b7c11"
 OTHER_AGREEMENT = "8c1d2f40-77aa-4b1e-8a1f-0c5b1f9d2e22"
+MANIFOLD_AGREEMENT = "c4b1a7d2-5e0f-4f0a-9c43-1b7e55aa0d44"
 PROVIDER, CUSTOMER, AUDITOR, STRANGER = "nordwind-hosting", "hansebank", "bank-examiner", "elsewhere"
 ZONE = "Europe/Berlin"
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -204,6 +205,9 @@ def availability(
         lower=exact(lower),
         upper=exact(upper),
         coverage="1/1",
+        terms_version=1,
+        start=instant_text(period.start),
+        end=instant_text(period.end),
     )
 
 
@@ -366,6 +370,21 @@ def breached(of: a.Assessment, *, recorded_at: str = "2026-03-24T14:05:00Z") -> 
     )
 
 
+def breach_of(of: a.Assessment, result: a.ObjectiveResult) -> measurement.ObjectiveBreached:
+    """Of any objective of any agreement."""
+    return measurement.ObjectiveBreached(
+        breach_id=breach_id(result.objective_id, of.period, of.agreement_id),
+        agreement_id=of.agreement_id,
+        objective_id=result.objective_id,
+        period=of.period,
+        result=result,
+        recorded_at=of.recorded_at,
+        provider=PROVIDER,
+        customer=CUSTOMER,
+        trace_id=TRACE,
+    )
+
+
 def at_risk(of: a.Assessment, *, recorded_at: str) -> measurement.ObjectiveAtRisk:
     return measurement.ObjectiveAtRisk(
         agreement_id=of.agreement_id,
@@ -482,3 +501,328 @@ def _signed(ratio: Fraction) -> str:
 def _closing(month: str) -> str:
     after = parse_month(month, place="month").next
     return f"{after}-04T09:00:00Z"
+
+
+# Terms with options, and the March that they were measured in
+
+
+def manifold_terms() -> t.Terms:
+    """One objective of each kind with its options, service hours, credits with a minimum, a yearly cap and a claim window."""
+    found = terms(title="Payments with options")
+    del found.objectives[:]
+    found.calendars.add(
+        id="office",
+        zone="Europe/Berlin",
+        hours=[_hours("09:00", "17:00")],
+        holidays=[t.Holiday(day="2026-04-03", name="Good Friday")],
+        also_closed=[t.Holiday(day="2026-12-24", name="Christmas Eve")],
+    )
+    found.objectives.extend(
+        [
+            _manifold(
+                "pool",
+                t.Indicator(
+                    availability=t.Availability(
+                        components=["web", "core-database"],
+                        combine="pool",
+                        weights=[1, 2],
+                        no_data="exclude",
+                        minimum_coverage_percent="90",
+                        maintenance="up",
+                        minimum_outage=t.MinimumOutage(at_least_s=300, whole_minutes=True, before_exclusions=True),
+                        hours="office",
+                    )
+                ),
+                target="99.5",
+                clause="3.1",
+                credits=[t.CreditTier(below_percent="99.5", credit_percent="10"), t.CreditTier(below_percent="99", credit_percent="25")],
+            ),
+            _manifold(
+                "intervals",
+                t.Indicator(interval_mean=t.IntervalMean(components=["web"], every_s=300, empty="good")),
+                target="99.9",
+                credit_formula=t.CreditFormula(proportional=t.Proportional(times="2")),
+            ),
+            _manifold(
+                "slices",
+                t.Indicator(
+                    time_slices=t.TimeSlices(
+                        components=["web"],
+                        every_s=60,
+                        error_above_percent="5",
+                        minimum_events=10,
+                        minimum_consecutive=5,
+                        empty="exclude",
+                    )
+                ),
+                target="99.9",
+                credit_formula=t.CreditFormula(per_step=t.PerStep(step_percent="0.1", credit_percent="5")),
+            ),
+            _manifold(
+                "p99",
+                t.Indicator(response_time=t.ResponseTime(components=["web"], threshold_ms="800", percentile="99")),
+                target="99",
+            ),
+            _manifold(
+                "response",
+                t.Indicator(
+                    resolution_time=t.ResolutionTime(
+                        within_s=7_200,
+                        priorities=["P1", "P2"],
+                        stop="responded",
+                        hours="office",
+                        pauses=["waiting"],
+                        priority_rule="highest",
+                        priority_order=["P1", "P2"],
+                    )
+                ),
+                target="90",
+                service="service-desk",
+            ),
+            _manifold("all-of-it", t.Indicator(composite=t.Composite(of=["p99", "slices"], rule="all")), target="100", service=""),
+        ]
+    )
+    found.credit.CopyFrom(
+        t.Credit(
+            currency="EUR",
+            monthly_charge="12000.00",
+            cap_percent="50",
+            rounding="half-even",
+            combine="max",
+            minimum="1.00",
+            yearly_cap_percent="25",
+            claim=t.ClaimRule(days=30, counted_from="period-end"),
+        )
+    )
+    return found
+
+
+def _hours(opens: str, closes: str) -> t.Hours:
+    """On weekdays."""
+    hours = t.Hours(days=["mon", "tue", "wed", "thu", "fri"], to=closes)
+    setattr(hours, "from", opens)  # a word of Python's own
+    return hours
+
+
+def _manifold(
+    name: str,
+    indicator: t.Indicator,
+    *,
+    target: str,
+    service: str = "online-banking",
+    clause: str = "",
+    credits: Sequence[t.CreditTier] = (),
+    credit_formula: t.CreditFormula | None = None,
+) -> t.Objective:
+    return t.Objective(
+        id=name,
+        name=f"The {name}",
+        service=service,
+        indicator=indicator,
+        comparison=">=",
+        target_percent=target,
+        decimals=3,
+        clause=clause,
+        credits=credits,
+        credit_formula=credit_formula,
+    )
+
+
+def manifold_march(*, paid: bool = True, agreement_id: str = MANIFOLD_AGREEMENT) -> a.Assessment:
+    """As measurement tells it: the pool breached and paid for, or not above the minimum."""
+    results = [_pool_result(), _interval_result(), _slice_result(), _percentile_result(), _response_result(), _composite_result()]
+    for result in results:
+        result.terms_version, result.start, result.end = 1, "2026-02-28T23:00:00Z", "2026-03-31T22:00:00Z"
+        result.name, result.comparison, result.decimals = f"The {result.objective_id}", ">=", 3
+        result.service = {"response": "service-desk", "all-of-it": ""}.get(result.objective_id, "online-banking")
+    found = assessment("2026-03", results, agreement_id=agreement_id)
+    found.credit.CopyFrom(
+        a.CreditResult(
+            currency="EUR",
+            monthly_charge="12000.00" if paid else "9.00",
+            percent="10",
+            amount="1200.00" if paid else "0.00",
+            calculated="1200.00" if paid else "0.90",
+            paid=paid,
+            claim_until="2026-04-30" if paid else "",
+            lines=[
+                a.CreditLine(objective_id="pool", terms_version=1, percent="1/10", rule="below 99.5: 10", share_of_period="1/1"),
+                a.CreditLine(
+                    objective_id="slices", terms_version=1, percent="1/20", rule="1 of 0.1 below 99.9: 5 each", share_of_period="1/1"
+                ),
+            ],
+        )
+    )
+    return found
+
+
+def _pool_result() -> a.ObjectiveResult:
+    """Service hours of March 2026 in Berlin: 22 days of 8 hours, 10,560 min; 3 components' worth of them; 180 of component time down."""
+    minute = 60_000_000
+    whole, down = 3 * 10_560 * minute, 180 * minute
+    outage = Outage(start="2026-03-09T09:00:00Z", end="2026-03-09T10:30:00Z")
+    short = Outage(start="2026-03-10T09:00:00Z", end="2026-03-10T09:04:00Z", components=("web",), cause="Deployment")
+    window = Outage(start="2026-03-17T08:00:00Z", end="2026-03-17T09:00:00Z", components=(), cause="Upgrade, clause 4.2")
+    night = Outage(start="2026-03-09T16:00:00Z", end="2026-03-10T08:00:00Z", components=(), cause="")
+    weekend = Outage(start="2026-03-13T16:00:00Z", end="2026-03-16T08:00:00Z", components=(), cause="")
+    kept = Fraction(whole - down, whole)
+    days = [
+        a.Day(day=day, good=str(part - lost), whole=str(part), percent="100.000" if not lost else "87.500", down_us=lost)
+        for day in _days("2026-03", "")
+        for part, lost in [(0 if date.fromisoformat(day).weekday() > 4 else 3 * 480 * minute, down if day == "2026-03-09" else 0)]
+    ]
+    return a.ObjectiveResult(
+        objective_id="pool",
+        indicator="availability",
+        target_percent="99.5",
+        good=str(whole - down),
+        whole=str(whole),
+        unit="us",
+        attainment=exact(kept),
+        attainment_percent=floored_percent(kept, decimals=3),
+        verdict="breached",
+        credit_percent="10",
+        scale=3,
+        clause="3.1",
+        outages=[_span(outage)],
+        ignored=[_span(short)],
+        exclusions=[_span(window)],
+        outside=[_span(night), _span(weekend)],
+        days=days,
+        coverage="1/1",
+        coverage_percent="100.0000",
+    )
+
+
+def _interval_result() -> a.ObjectiveResult:
+    """Eight and a half of 8,928 five-minute intervals lost, in thirty pieces."""
+    whole, lost = 8_928 * 10**18, 17 * 10**18 // 2
+    kept = Fraction(whole - lost, whole)
+    start = parse_instant("2026-03-09T00:00:00Z", place="start")
+    slices = [
+        a.Slice(
+            start=instant_text(Instant(start + number * 300_000_000)),
+            end=instant_text(Instant(start + (number + 1) * 300_000_000)),
+            good=str(1_000 - 10 * number),
+            total="1000",
+            share=str(10**18 - number * 10**16),
+            cause="errors",
+        )
+        for number in range(1, 31)
+    ]
+    return a.ObjectiveResult(
+        objective_id="intervals",
+        indicator="interval-mean",
+        target_percent="99.9",
+        good=str(whole - lost),
+        whole=str(whole),
+        unit="10^-18 intervals",
+        attainment=exact(kept),
+        attainment_percent=floored_percent(kept, decimals=3),
+        verdict="met",
+        credit_percent="0",
+        slices=slices,
+        days=[a.Day(day="2026-03-09", good=str(288 * 10**18 - lost), whole=str(288 * 10**18), percent="97.048")],
+        coverage="1/1",
+        coverage_percent="100.0000",
+    )
+
+
+def _slice_result() -> a.ObjectiveResult:
+    """Sixty one-minute slices bad of 44,580, and two in too short a run to count."""
+    start = parse_instant("2026-03-09T00:00:00Z", place="start")
+    slices = [
+        a.Slice(
+            start=instant_text(Instant(start + number * 60_000_000)),
+            end=instant_text(Instant(start + (number + 1) * 60_000_000)),
+            good="90",
+            total="100",
+            share="0" if number >= 10 else "1",
+            bad=number >= 10,
+            cause="errors",
+        )
+        for number in [0, 1, *range(10, 70)]
+    ]
+    kept = Fraction(44_520, 44_580)
+    return a.ObjectiveResult(
+        objective_id="slices",
+        indicator="time-slices",
+        target_percent="99.9",
+        good="44520",
+        whole="44580",
+        unit="slices",
+        attainment=exact(kept),
+        attainment_percent=floored_percent(kept, decimals=3),
+        verdict="breached",
+        credit_percent="5",
+        slices=slices,
+        days=[a.Day(day="2026-03-09", good="1380", whole="1440", percent="95.833")],
+        coverage="1/1",
+        coverage_percent="100.0000",
+    )
+
+
+def _percentile_result() -> a.ObjectiveResult:
+    kept = Fraction(9_874, 10_000)
+    return a.ObjectiveResult(
+        objective_id="p99",
+        indicator="response-time",
+        target_percent="99",
+        good="9874",
+        whole="10000",
+        unit="requests",
+        attainment=exact(kept),
+        attainment_percent="98.740",
+        verdict="breached",
+        credit_percent="0",
+        percentile_ms="812.5",
+        coverage="1/1",
+        coverage_percent="100.0000",
+    )
+
+
+def _response_result() -> a.ObjectiveResult:
+    return a.ObjectiveResult(
+        objective_id="response",
+        indicator="resolution-time",
+        target_percent="90",
+        good="9",
+        whole="10",
+        unit="tickets",
+        attainment="9/10",
+        attainment_percent="90.000",
+        verdict="met",
+        credit_percent="0",
+        coverage="1/1",
+        coverage_percent="100.0000",
+        tickets=[
+            a.TicketResult(
+                ticket="INC-77",
+                priority="P1",
+                opened_at="2026-03-06T15:30:00Z",
+                due_at="2026-03-09T09:30:00Z",
+                resolved_at="2026-03-09T10:00:00Z",
+                verdict="missed",
+                counted_us=9_000_000_000,
+                allowed_us=7_200_000_000,
+                clock="office",
+            )
+        ],
+    )
+
+
+def _composite_result() -> a.ObjectiveResult:
+    return a.ObjectiveResult(
+        objective_id="all-of-it",
+        indicator="composite",
+        target_percent="100",
+        good="0",
+        whole="2",
+        unit="objectives",
+        attainment="0/1",
+        attainment_percent="0.000",
+        verdict="breached",
+        credit_percent="0",
+        coverage="1/1",
+        coverage_percent="100.0000",
+    )

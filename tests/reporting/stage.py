@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
@@ -78,6 +79,36 @@ class Measuring(MeasurementServicer):
 
     async def ClosePeriod(self, request: object, context: object) -> assessment_pb2.Assessment:
         raise NotAskedHere("ClosePeriod")
+
+    async def ClaimExclusion(self, request: object, context: object) -> measurement_pb2.Exclusion:
+        raise NotAskedHere("ClaimExclusion")
+
+    async def ListExclusions(self, request: object, context: object) -> measurement_pb2.ListExclusionsResponse:
+        raise NotAskedHere("ListExclusions")
+
+    async def ApproveExclusion(self, request: object, context: object) -> measurement_pb2.Exclusion:
+        raise NotAskedHere("ApproveExclusion")
+
+    async def RefuseExclusion(self, request: object, context: object) -> measurement_pb2.Exclusion:
+        raise NotAskedHere("RefuseExclusion")
+
+    async def WithdrawExclusion(self, request: object, context: object) -> measurement_pb2.Exclusion:
+        raise NotAskedHere("WithdrawExclusion")
+
+    async def ListDisputes(self, request: object, context: object) -> measurement_pb2.Disputes:
+        raise NotAskedHere("ListDisputes")
+
+    async def SettleDispute(self, request: object, context: object) -> measurement_pb2.Settlement:
+        raise NotAskedHere("SettleDispute")
+
+    async def ExplainAssessment(self, request: object, context: object) -> measurement_pb2.Explanation:
+        raise NotAskedHere("ExplainAssessment")
+
+    async def GetOutlook(self, request: object, context: object) -> measurement_pb2.Outlook:
+        raise NotAskedHere("GetOutlook")
+
+    async def PreviewChange(self, request: object, context: object) -> measurement_pb2.Preview:
+        raise NotAskedHere("PreviewChange")
 
 
 @dataclass
@@ -234,11 +265,25 @@ async def _second_agreement(on: Stage) -> None:
     await on.issued("2026-05", agreement_id=given.OTHER_AGREEMENT)
 
 
+async def every_kind(on: Stage) -> None:
+    """A month of an agreement with an objective of each kind: breached and paid in March, below the agreed minimum in April."""
+    march, april = given.manifold_march(), given.manifold_march(paid=False)
+    april.period, april.start, april.end, april.measured_until = "2026-04", march.end, "2026-04-30T22:00:00Z", "2026-04-30T22:00:00Z"
+    for result in april.objectives:
+        result.start, result.end = april.start, april.end
+        del result.days[:]
+    await on.tell(given.activated(given.MANIFOLD_AGREEMENT, of=given.manifold_terms()))
+    for month in (march, april):
+        for result in month.objectives:
+            if result.verdict == "breached":
+                await on.tell(given.breach_of(month, result))
+        await on.tell(given.closed(month))
+        await on.issued(month.period, agreement_id=given.MANIFOLD_AGREEMENT)
+
+
 def _measurement(house: Platform, measuring: Measuring) -> Service:
-    permissions = {
-        name: frozenset({Role.SERVICE})
-        for name in ("report_observations", "get_assessment", "list_assessments", "measure_span", "close_period")
-    }
+    methods = measurement_pb2.DESCRIPTOR.services_by_name["Measurement"].methods
+    permissions = {re.sub(r"(?<!^)(?=[A-Z])", "_", method.name).lower(): frozenset({Role.SERVICE}) for method in methods}
     app = create_app("measurement", title="Measurement", version="1.0", platform=house, permissions=permissions, docs="")
     seal(app, permissions)
 

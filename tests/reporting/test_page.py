@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from services.reporting import wire
-from services.reporting.material import Agreement, Assessment, PeriodResult
+from services.reporting.material import Agreement, Assessment, PeriodResult, Restatement
 from services.reporting.page import ReportView, card, report_view, trends
 from services.reporting.pages import Pages
 from services.reporting.report import report
@@ -94,10 +94,34 @@ def test_a_trend_keeps_the_target_of_each_month() -> None:
 def test_a_page_of_a_month_split_by_an_amendment_shows_both_parts() -> None:
     first, second = given.availability("2026-03", given.MARCH_OUTAGES), given.availability("2026-03", (), target="99.95")
     del first.days[15:], second.days[:15]
+    first.end = second.start = "2026-03-15T23:00:00Z"
     view = viewed(wire.assessment(given.assessment("2026-03", [first, second])))
     page = bytes(Pages().report(view.report, None, caller=caller(given.CUSTOMER), session=True).body).decode()
     assert "1 March to 15 March" in page
     assert "16 March to 31 March" in page
+    assert view.headline == "1 of 1 objective was breached"
+
+
+def test_a_month_that_was_breached_in_one_part_is_a_breached_month_wherever_one_verdict_is_shown() -> None:
+    first, second = given.availability("2026-03", given.MARCH_OUTAGES), given.availability("2026-03", (), target="99.95")
+    split = wire.assessment(given.assessment("2026-03", [first, second]))
+    shown = card(agreement(), running=None, reachable=True, latest=split, warnings=(), key="c").lines[0]
+    assert shown.closed is not None
+    assert shown.closed.word == "Breached"
+    assert trends(agreement(), closed=[split], running=None)[0].rows[0][3].word == "Breached"
+
+
+def test_a_restatement_of_what_had_no_result_says_so_without_a_percent_sign() -> None:
+    march = wire.assessment(given.march())
+    nothing = replace(march.objectives[1], attainment="", attainment_percent="", verdict="not-applicable")
+    before = replace(march, objectives=(nothing,))
+    after = replace(march, objectives=march.objectives[1:2], revision=2)
+    told = PeriodResult(assessment=after, restatement=Restatement(cause="late data", credit_difference="0.00", previous=before))
+    made = report(
+        agreement=agreement(), result=told, previous=None, breaches=(), warnings=(), improvements=(), known_at="2026-04-09T00:00:00Z"
+    )
+    page = bytes(Pages().report(made, None, caller=caller(given.CUSTOMER), session=False).body).decode()
+    assert 'from <span class="quiet">no result</span> (not-applicable) to' in page
 
 
 def test_a_page_without_credit_or_tickets_is_still_a_page() -> None:

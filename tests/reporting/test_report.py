@@ -12,16 +12,15 @@ from upheld.improvement.v1.events_pb2 import ImprovementChanged
 from services.reporting import wire
 from services.reporting.application import read
 from services.reporting.material import Agreement, Assessment, Breach, Improvement, PeriodResult
+from services.reporting.promise import indicator_in_words
 from services.reporting.report import (
     Report,
     document,
     has_run,
-    indicator_in_words,
     is_fully_told,
     minutes_text,
     report,
     since,
-    span_in_words,
 )
 from services.vocabulary.period import parse_month
 from tests.reporting import given
@@ -188,15 +187,39 @@ def test_progress_is_told_only_while_the_month_runs() -> None:
 
 def test_an_amendment_inside_the_month_shows_a_part_for_each_terms() -> None:
     first, second = given.availability("2026-03", given.MARCH_OUTAGES), given.availability("2026-03", (), target="99.95")
-    for _ in range(16):
-        first.days.pop()
-    for _ in range(15):
-        second.days.pop(0)
+    first.end = second.start = "2026-03-15T23:00:00Z"
     parts = made(wire.assessment(given.assessment("2026-03", [first, second]))).objectives
     assert [(part.segment.from_day, part.segment.to_day) for part in parts if part.segment] == [
         ("2026-03-01", "2026-03-15"),
         ("2026-03-16", "2026-03-31"),
     ]
+
+
+def test_each_part_of_a_split_month_is_described_by_the_terms_that_judged_it() -> None:
+    wider = given.terms()
+    wider.objectives[2].indicator.response_time.threshold_ms = "1200"
+    second = wire.terms(wider, number=2, effective_on="2026-03-16", recorded_at="2026-03-10T10:00:00Z")
+    whole = wire.assessment(given.march())
+    part = whole.segments("response-time")[0]
+    split = replace(
+        whole,
+        objectives=(
+            replace(part, terms_version=1, start=whole.start, end="2026-03-15T23:00:00Z"),
+            replace(part, terms_version=2, start="2026-03-15T23:00:00Z", end=whole.end),
+        ),
+        terms_versions=(1, 2),
+    )
+    amended = replace(agreement(), versions=(*agreement().versions, second))
+    told = report(
+        agreement=amended,
+        result=PeriodResult(assessment=split),
+        previous=None,
+        breaches=(),
+        warnings=(),
+        improvements=(),
+        known_at=KNOWN_AT,
+    )
+    assert [each.indicator_in_words[-14:] for each in told.objectives] == ["within 800 ms.", "ithin 1200 ms."]
 
 
 def test_only_tickets_that_missed_their_time_are_listed() -> None:
@@ -273,7 +296,13 @@ def test_ratios_and_money_are_texts_in_the_document() -> None:
     assert told["schema"] == "upheld.report.v1"
     assert told["objectives"][0]["attainment"] == "738/739"
     assert told["credit"]["amount"] == "1200.00"
-    assert told["provenance"]["assessment_path"] == f"/v1/assessments/{given.AGREEMENT}/2026-03"
+
+
+def test_the_paths_of_a_closed_month_lead_to_what_was_stated_and_not_to_what_replaced_it() -> None:
+    closed, running = march_report(), made(wire.assessment(given.june()))
+    assert closed.provenance.assessment_path == f"/v1/assessments/{given.AGREEMENT}/2026-03?known_at={closed.provenance.assessed_at}"
+    assert closed.provenance.report_path == f"/v1/reports/{given.AGREEMENT}/2026-03?revision=1"
+    assert running.provenance.assessment_path == f"/v1/assessments/{given.AGREEMENT}/2026-06"
 
 
 def test_the_order_in_which_things_were_told_changes_nothing() -> None:
@@ -315,18 +344,13 @@ def test_minutes_are_floored_to_three_decimals(duration_us: int, text: str) -> N
     assert minutes_text(duration_us) == text
 
 
-@pytest.mark.parametrize(("seconds", "text"), [(324_000, "90 h"), (9_000, "2 h 30 min"), (45, "45 s"), (0, "0 s")])
-def test_a_span_is_told_in_peoples_units(seconds: int, text: str) -> None:
-    assert span_in_words(seconds) == text
-
-
 def test_each_indicator_is_told_in_words() -> None:
     terms = agreement().newest
     said = []
     for objective in terms.objectives:
         service = terms.service(objective.service)
         assert service is not None
-        said.append(indicator_in_words(objective.indicator, service))
+        said.append(indicator_in_words(objective.indicator, service, terms))
     assert said == [
         "Share of the eligible time in which Web front end and Core database worked, down while any of them is; "
         "agreed maintenance is left out, time without data stays unknown and counts for neither side.",

@@ -54,6 +54,12 @@ def test_a_length_is_told_in_hours_minutes_and_seconds(duration_us: int, said: s
         ("1200", "requests", "1,200 requests"),
         ("1", "tickets", "1 ticket"),
         ("-1", "requests", "1 request"),
+        ("60", "slices", "60 slices"),
+        ("1", "objectives", "1 objective"),
+        ("12500000000000000000", "10^-18 intervals", "12.5 intervals"),
+        ("1000000000000000000", "10^-18 intervals", "1 interval"),
+        ("8927999999999999999999", "10^-18 intervals", "8,927.999999 intervals"),
+        ("-333333333333333333", "10^-18 intervals", "0.333333 intervals"),
     ],
 )
 def test_an_amount_is_told_in_its_unit(count: str, unit: Unit, said: str) -> None:
@@ -91,3 +97,20 @@ def test_a_running_month_in_which_nothing_was_measured_is_not_called_on_track() 
 )
 def test_a_closed_month_has_its_verdict(verdict: Verdict, said: str) -> None:
     assert words.standing(verdict, running=False, at_risk=True, lost=True).word == said
+
+
+def test_time_of_several_components_says_so() -> None:
+    assert words.amount("3900000000", "us", scale=3) == "1 h 5 min of component time"
+    assert words.amount("1200", "requests", scale=3) == "1,200 requests"
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [("95", "95th"), ("99.9", "99.9th"), ("91", "91st"), ("92", "92nd"), ("93", "93rd"), ("11", "11th")]
+)
+def test_a_percentile_has_its_ordinal(number: str, said: str) -> None:
+    assert words.ordinal(number) == said
+
+
+@pytest.mark.parametrize(("exact", "said"), [("7/15", "46.6"), ("1/2", "50"), ("1/1", "100")])
+def test_a_share_is_told_roughly_and_floored(exact: str, said: str) -> None:
+    assert words.share(exact) == said

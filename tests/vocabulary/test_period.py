@@ -104,3 +104,19 @@ def test_an_absurd_month_is_refused(text: str) -> None:
 def test_a_zone_that_the_database_does_not_have_is_refused(name: str) -> None:
     with pytest.raises(Invalid, match="IANA"):
         parse_zone(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["localtime", "Localtime", "posixrules", "Factory", "posix", "posix/Europe/Berlin", "right/UTC", "right/Europe/Berlin"]
+)
+def test_a_zone_that_another_machine_may_read_otherwise_is_refused(name: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        parse_zone(name, place="terms.zone")
+    assert [str(violation) for violation in refused.value.violations] == [
+        f'terms.zone: must be a time zone that is the same on every machine, such as "Europe/Berlin", not {name!r}'
+    ]
+
+
+@pytest.mark.parametrize("name", ["UTC", "Etc/GMT+5", "CET", "Africa/Accra", "Europe/Berlin"])
+def test_a_zone_of_the_database_is_itself(name: str) -> None:
+    assert parse_zone(name).key == name

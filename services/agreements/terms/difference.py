@@ -9,7 +9,19 @@ from services.agreements.terms.canonical import to_document
 from services.agreements.terms.fields import Node
 from services.agreements.terms.model import Terms
 
-_MATCHED_BY = {"parties": "role", "contacts": "email", "services": "id", "components": "id", "objectives": "id", "maintenance": "id"}
+_MATCHED_BY = {
+    "parties": "role",
+    "contacts": "email",
+    "services": "id",
+    "components": "id",
+    "objectives": "id",
+    "maintenance": "id",
+    "recurring_maintenance": "id",
+    "exclusion_classes": "id",
+    "calendars": "id",
+    "holidays": "day",
+    "also_closed": "day",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +34,7 @@ class Change:
 
 
 def difference(before: Terms, after: Terms) -> tuple[Change, ...]:
-    """Parties are matched by role, objectives, services, components and windows by id: an order that changed is no change."""
+    """Parties are matched by role, holidays by day, everything with an id by it: an order that changed is no change."""
     return tuple(_of_mappings(to_document(before), to_document(after), ""))
 
 

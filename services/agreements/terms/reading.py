@@ -2,88 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
+from services.agreements.terms import grammar
 from services.agreements.terms.checks import check
 from services.agreements.terms.fields import (
     NAME,
     SENTENCE,
-    Choice,
-    Duration,
     Faults,
     Fields,
     Node,
-    Text,
-    Whole,
+    currency,
+    day,
     email,
+    hint,
+    instant,
     milliseconds,
+    money,
+    multiple,
     organisation,
+    percent,
     percent_above_zero,
+    percent_below_hundred,
+    region,
     slug,
     zone,
 )
+from services.agreements.terms.grammar import GRAMMAR
 from services.agreements.terms.model import (
     Availability,
-    Combine,
-    Comparison,
+    Calendar,
+    Claim,
     Component,
+    Composite,
     Contact,
     Credit,
     CreditTier,
+    ExclusionClass,
+    Holiday,
+    HourlyRelief,
+    Hours,
     Indicator,
+    IntervalMean,
     MaintenanceWindow,
-    NoData,
+    MinimumOutage,
     Objective,
     Party,
-    PartyRole,
-    Reopened,
+    ProportionalCredit,
+    RecurringMaintenance,
+    Relief,
     RequestRatio,
     ResolutionTime,
     ResponseTime,
     Service,
+    StepCredit,
     Terms,
+    TimeSlices,
 )
+from services.agreements.terms.region import holidays_in
 from services.vocabulary.errors import Invalid
 from services.vocabulary.identity import OrganisationId
-from services.vocabulary.money import Money, Rounding, parse_money
-from services.vocabulary.period import Instant, parse_day, parse_instant
+from services.vocabulary.money import Money
+from services.vocabulary.period import Instant
 
-GRAMMAR = "terms/v1"
+__all__ = ["GRAMMAR", "parse_terms", "read_terms"]
 
 _FIRST_DAY = date(1990, 1, 1)
-_HOUR_S = 3600
-_ROLE: Choice[PartyRole] = Choice("provider", "customer")
-_COMBINE: Choice[Combine] = Choice("any", "all")
-_NO_DATA: Choice[NoData] = Choice("undetermined", "up", "down", "exclude")
-_REOPENED: Choice[Reopened] = Choice("first-resolution", "runs-on")
-_COMPARISON: Choice[Comparison] = Choice(">=", ">")
-_ROUNDING: Choice[Rounding] = Choice("half-even", "half-up")
-_KIND = Choice("availability", "request-ratio", "response-time", "resolution-time")
-_TERMS_KEYS = (
-    "upheld",
-    "title",
-    "zone",
-    "effective_on",
-    "ends_on",
-    "parties",
-    "auditors",
-    "services",
-    "maintenance",
-    "objectives",
-    "credit",
-    "close_after_days",
-    "warn_at_percent",
-)
-_INDICATOR_KEYS: Mapping[str, tuple[str, ...]] = {
-    "availability": ("kind", "components", "combine", "no_data"),
-    "request-ratio": ("kind", "components"),
-    "response-time": ("kind", "components", "threshold_ms", "expected_every"),
-    "resolution-time": ("kind", "within", "priorities", "reopened"),
-}
-_ALL_INDICATOR_KEYS = tuple(dict.fromkeys(key for keys in _INDICATOR_KEYS.values() for key in keys))
+_OPEN_ENDED_YEARS = 5
 
 
 def parse_terms(document: Node) -> Terms:
@@ -98,38 +86,53 @@ def parse_terms(document: Node) -> Terms:
 
 def read_terms(document: Node, faults: Faults) -> Terms:
     """The document by its grammar alone: what was signed once reads for ever, however the rules of `check` grow."""
-    fields = Fields(document, "", faults, known=_TERMS_KEYS)
-    fields.required("upheld", Choice(GRAMMAR), blank=GRAMMAR)
-    services = tuple(_service(node, place, faults) for place, node in fields.items("services", at_least=1, at_most=100))
+    fields = Fields(document, "", faults, known=grammar.TERMS)
+    fields.required("upheld", grammar.VERSION, blank=GRAMMAR)
+    services = tuple(_service(node, place, faults) for place, node in fields.items("services"))
+    title = fields.required("title", NAME, blank="")
+    agreed_zone = fields.required("zone", zone, blank="UTC")
+    effective_on = fields.required("effective_on", day, blank=_FIRST_DAY)
+    ends_on = fields.optional("ends_on", day, default=None)
+    years = _years(effective_on, ends_on) if faults.sound("effective_on") and faults.sound("ends_on") else None
     return Terms(
-        title=fields.required("title", NAME, blank=""),
-        zone=fields.required("zone", zone, blank="UTC"),
-        effective_on=fields.required("effective_on", parse_day, blank=_FIRST_DAY),
-        ends_on=fields.optional("ends_on", parse_day, default=None),
-        parties=tuple(_party(node, place, faults) for place, node in fields.items("parties", at_least=1, at_most=10)),
-        auditors=fields.values("auditors", organisation, at_most=20),
+        title=title,
+        zone=agreed_zone,
+        effective_on=effective_on,
+        ends_on=ends_on,
+        parties=tuple(_party(node, place, faults) for place, node in fields.items("parties")),
+        auditors=fields.values("auditors", organisation),
         services=services,
-        maintenance=tuple(_maintenance(node, place, faults) for place, node in fields.items("maintenance", at_most=500)),
-        objectives=tuple(_objective(node, place, faults, services) for place, node in fields.items("objectives", at_least=1, at_most=200)),
+        calendars=tuple(_calendar(node, place, faults, years) for place, node in fields.items("calendars")),
+        exclusion_classes=tuple(_exclusion_class(node, place, faults) for place, node in fields.items("exclusion_classes")),
+        maintenance=tuple(_maintenance(node, place, faults) for place, node in fields.items("maintenance")),
+        recurring_maintenance=tuple(_recurring(node, place, faults) for place, node in fields.items("recurring_maintenance")),
+        objectives=tuple(_objective(node, place, faults, services) for place, node in fields.items("objectives")),
         credit=_credit(fields.node("credit"), fields.at("credit"), faults) if fields.has("credit") else None,
-        close_after_days=fields.optional("close_after_days", Whole(at_least=0, at_most=90), default=3),
+        close_after_days=fields.optional("close_after_days", grammar.CLOSE_AFTER, default=3),
+        hard_close_after_days=fields.optional("hard_close_after_days", grammar.HARD_CLOSE_AFTER, default=None),
+        disputes=fields.optional("disputes", grammar.DISPUTES, default="provider"),
         warn_at=fields.optional("warn_at_percent", percent_above_zero, default=Fraction(75, 100)),
     )
 
 
+def _years(effective_on: date, ends_on: date | None) -> range:
+    last = ends_on.year if ends_on else effective_on.year + _OPEN_ENDED_YEARS
+    return range(effective_on.year, last + 1)
+
+
 def _party(node: Node, place: str, faults: Faults) -> Party:
-    fields = Fields(node, place, faults, known=("role", "organisation", "name", "contacts", "responsibilities"))
+    fields = Fields(node, place, faults, known=grammar.PARTY)
     return Party(
-        role=fields.required("role", _ROLE, blank="provider"),
+        role=fields.required("role", grammar.ROLE, blank="provider"),
         organisation=fields.required("organisation", organisation, blank=OrganisationId("")),
         name=fields.required("name", NAME, blank=""),
-        contacts=tuple(_contact(each, at, faults) for at, each in fields.items("contacts", at_most=50)),
-        responsibilities=fields.values("responsibilities", SENTENCE, at_most=50),
+        contacts=tuple(_contact(each, at, faults) for at, each in fields.items("contacts")),
+        responsibilities=fields.values("responsibilities", SENTENCE),
     )
 
 
 def _contact(node: Node, place: str, faults: Faults) -> Contact:
-    fields = Fields(node, place, faults, known=("name", "email", "role"))
+    fields = Fields(node, place, faults, known=grammar.CONTACT)
     return Contact(
         name=fields.required("name", NAME, blank=""),
         email=fields.required("email", email, blank=""),
@@ -138,106 +141,286 @@ def _contact(node: Node, place: str, faults: Faults) -> Contact:
 
 
 def _service(node: Node, place: str, faults: Faults) -> Service:
-    fields = Fields(node, place, faults, known=("id", "name", "components"))
+    fields = Fields(node, place, faults, known=grammar.SERVICE)
     return Service(
         id=fields.required("id", slug, blank=""),
         name=fields.required("name", NAME, blank=""),
-        components=tuple(_component(each, at, faults) for at, each in fields.items("components", at_most=200)),
+        components=tuple(_component(each, at, faults) for at, each in fields.items("components")),
     )
 
 
 def _component(node: Node, place: str, faults: Faults) -> Component:
-    fields = Fields(node, place, faults, known=("id", "name"))
+    fields = Fields(node, place, faults, known=grammar.COMPONENT)
     return Component(id=fields.required("id", slug, blank=""), name=fields.required("name", NAME, blank=""))
 
 
+def _calendar(node: Node, place: str, faults: Faults, years: range | None) -> Calendar:
+    fields = Fields(node, place, faults, known=grammar.CALENDAR)
+    of_region = fields.optional("region", region, default="")
+    return Calendar(
+        id=fields.required("id", slug, blank=""),
+        zone=fields.optional("zone", zone, default=""),
+        hours=tuple(_hours(each, at, faults) for at, each in fields.items("hours")),
+        region=of_region,
+        holidays=tuple(_holiday(each, at, faults) for at, each in fields.items("holidays"))
+        if fields.has("holidays")
+        else _filled(of_region, years, fields),
+        also_closed=tuple(_holiday(each, at, faults) for at, each in fields.items("also_closed")),
+    )
+
+
+def _filled(of_region: str, years: range | None, fields: Fields) -> tuple[Holiday, ...]:
+    if not of_region or not years:
+        return ()
+    try:
+        return holidays_in(of_region, years, place=fields.at("region"))
+    except Invalid as refusal:
+        fields.faults.take(refusal)
+        return ()
+
+
+def _hours(node: Node, place: str, faults: Faults) -> Hours:
+    fields = Fields(node, place, faults, known=grammar.HOURS)
+    return Hours(
+        days=fields.values("days", grammar.WEEKDAY),
+        opens=fields.required("from", grammar.BEGINS, blank="00:00"),
+        closes=fields.required("to", grammar.ENDS, blank="24:00"),
+    )
+
+
+def _holiday(node: Node, place: str, faults: Faults) -> Holiday:
+    fields = Fields(node, place, faults, known=grammar.HOLIDAY)
+    return Holiday(day=fields.required("day", day, blank=_FIRST_DAY), name=fields.optional("name", NAME, default=""))
+
+
+def _exclusion_class(node: Node, place: str, faults: Faults) -> ExclusionClass:
+    fields = Fields(node, place, faults, known=grammar.EXCLUSION_CLASS)
+    return ExclusionClass(
+        id=fields.required("id", slug, blank=""),
+        clause=fields.optional("clause", grammar.CLAUSE, default=""),
+        approval=fields.optional("approval", grammar.APPROVAL, default="none"),
+        notice_s=fields.optional("notice", grammar.NOTICE, default=0),
+        monthly_cap_s=fields.optional("monthly_cap", grammar.WINDOW, default=0),
+    )
+
+
 def _maintenance(node: Node, place: str, faults: Faults) -> MaintenanceWindow:
-    fields = Fields(node, place, faults, known=("id", "service", "components", "start", "end", "reason"))
+    fields = Fields(node, place, faults, known=grammar.MAINTENANCE)
     return MaintenanceWindow(
         id=fields.required("id", slug, blank=""),
         service=fields.required("service", slug, blank=""),
-        components=fields.values("components", slug, at_most=200),
-        start=fields.required("start", parse_instant, blank=Instant(0)),
-        end=fields.required("end", parse_instant, blank=Instant(0)),
+        components=fields.values("components", slug),
+        start=fields.required("start", instant, blank=Instant(0)),
+        end=fields.required("end", instant, blank=Instant(0)),
         reason=fields.optional("reason", SENTENCE, default=""),
+        exclusion_class=fields.optional("class", slug, default=""),
+        announced_at=fields.optional("announced_at", instant, default=None),
+    )
+
+
+def _recurring(node: Node, place: str, faults: Faults) -> RecurringMaintenance:
+    fields = Fields(node, place, faults, known=grammar.RECURRING_MAINTENANCE)
+    return RecurringMaintenance(
+        id=fields.required("id", slug, blank=""),
+        service=fields.required("service", slug, blank=""),
+        components=fields.values("components", slug),
+        days=fields.values("days", grammar.WEEKDAY),
+        weeks=fields.values("weeks", grammar.WEEK),
+        begins=fields.required("from", grammar.BEGINS, blank="00:00"),
+        lasts_s=fields.required("lasts", grammar.WINDOW, blank=1),
+        reason=fields.optional("reason", SENTENCE, default=""),
+        exclusion_class=fields.optional("class", slug, default=""),
     )
 
 
 def _objective(node: Node, place: str, faults: Faults, services: tuple[Service, ...]) -> Objective:
-    known = ("id", "name", "service", "indicator", "target", "comparison", "decimals", "credits")
-    fields = Fields(node, place, faults, known=known)
-    service = fields.required("service", slug, blank="")
+    fields = Fields(node, place, faults, known=grammar.OBJECTIVE)
+    is_composite = _kind_of(fields.node("indicator")) == "composite"
+    service = fields.optional("service", slug, default="") if is_composite else fields.required("service", slug, blank="")
+    if is_composite and fields.has("service"):
+        faults.add(fields.at("service"), "has no place beside a composite, whose objectives have their own; leave it out")
     if not fields.has("indicator"):
         fields.missing("indicator")
+    indicator = _indicator(fields.node("indicator"), fields.at("indicator"), faults, _components_of(service, services))
     return Objective(
         id=fields.required("id", slug, blank=""),
         name=fields.required("name", NAME, blank=""),
-        service=service,
-        indicator=_indicator(fields.node("indicator"), fields.at("indicator"), faults, _components_of(service, services)),
-        target=fields.required("target", percent_above_zero, blank=Fraction(1)),
-        comparison=fields.optional("comparison", _COMPARISON, default=">="),
-        decimals=fields.optional("decimals", Whole(at_least=0, at_most=9), default=2),
-        credits=tuple(_tier(each, at, faults) for at, each in fields.items("credits", at_most=20)),
+        service="" if is_composite else service,
+        indicator=indicator,
+        target=_target(fields, indicator),
+        comparison=fields.optional("comparison", grammar.COMPARISON, default=">="),
+        decimals=fields.optional("decimals", grammar.DECIMALS, default=2),
+        credits=tuple(_tier(each, at, faults) for at, each in fields.items("credits")),
+        relief=_relief(fields.node("relief"), fields.at("relief"), faults) if fields.has("relief") else None,
+        clause=fields.optional("clause", grammar.CLAUSE, default=""),
     )
+
+
+def _target(fields: Fields, indicator: Indicator) -> Fraction:
+    """A promised percentile is its own target."""
+    if isinstance(indicator, ResponseTime) and indicator.percentile is not None:
+        return fields.optional("target", percent_above_zero, default=indicator.percentile)
+    return fields.required("target", percent_above_zero, blank=Fraction(1))
 
 
 def _components_of(service: str, services: tuple[Service, ...]) -> tuple[str, ...]:
     return next((tuple(component.id for component in each.components) for each in services if each.id == service), ())
 
 
-def _indicator(node: Node, place: str, faults: Faults, components: tuple[str, ...]) -> Indicator:
+def _kind_of(node: Node) -> str:
     kind = node.get("kind") if isinstance(node, dict) else None
-    known = _INDICATOR_KEYS.get(kind, _ALL_INDICATOR_KEYS) if isinstance(kind, str) else _ALL_INDICATOR_KEYS
+    return kind if isinstance(kind, str) else ""
+
+
+def _indicator(node: Node, place: str, faults: Faults, components: tuple[str, ...]) -> Indicator:
     if node is None:
         return Availability(components=())
-    fields = Fields(node, place, faults, known=known)
-    match fields.required("kind", _KIND, blank=""):
+    fields = Fields(node, place, faults, known=grammar.INDICATORS.get(_kind_of(node), grammar.ANY_INDICATOR))
+    match fields.required("kind", grammar.KIND, blank=""):
         case "availability":
-            return Availability(
-                components=fields.values("components", slug, at_most=200) or components,
-                combine=fields.optional("combine", _COMBINE, default="any"),
-                no_data=fields.optional("no_data", _NO_DATA, default="undetermined"),
-            )
+            return _availability(fields, components)
         case "request-ratio":
-            return RequestRatio(components=fields.values("components", slug, at_most=200) or components)
+            return RequestRatio(components=fields.values("components", slug) or components)
+        case "interval-mean":
+            return IntervalMean(
+                components=fields.values("components", slug) or components,
+                every_s=fields.required("every", grammar.INTERVAL, blank=1),
+                empty=fields.optional("empty", grammar.EMPTY, default="good"),
+            )
+        case "time-slices":
+            return _time_slices(fields, components)
         case "response-time":
             return ResponseTime(
-                components=fields.values("components", slug, at_most=200) or components,
+                components=fields.values("components", slug) or components,
                 threshold_ms=fields.required("threshold_ms", milliseconds, blank=Decimal(1)),
-                expected_every_s=fields.optional("expected_every", Duration(at_most_s=31 * 24 * _HOUR_S), default=0),
+                expected_every_s=fields.optional("expected_every", grammar.SILENCE, default=0),
+                percentile=fields.optional("percentile", percent_above_zero, default=None),
             )
         case "resolution-time":
-            return ResolutionTime(
-                within_s=fields.required("within", Duration(at_most_s=366 * 24 * _HOUR_S), blank=1),
-                priorities=fields.values("priorities", Text(at_most=60), at_most=20),
-                reopened=fields.optional("reopened", _REOPENED, default="first-resolution"),
-            )
+            return _resolution_time(fields)
+        case "composite":
+            of = fields.values("of", slug)
+            rule = fields.required("rule", grammar.COMPOSITE_RULE, blank="all")
+            return Composite(of=of, rule=rule, weights=_weights(fields, of, of_what="objective", named_at="of"))
         case _:
             return Availability(components=())
 
 
+def _availability(fields: Fields, components: tuple[str, ...]) -> Availability:
+    named = fields.values("components", slug) or components
+    return Availability(
+        components=named,
+        combine=fields.optional("combine", grammar.COMBINE, default="any"),
+        no_data=fields.optional("no_data", grammar.NO_DATA, default="undetermined"),
+        weights=_weights(fields, named if set(named) <= set(components) else (), of_what="component", named_at="components"),
+        minimum_coverage=fields.optional("minimum_coverage", percent, default=Fraction(0)),
+        maintenance=fields.optional("maintenance", grammar.PLANNED, default="exclude"),
+        minimum_outage=_minimum_outage(fields) if fields.has("minimum_outage") else None,
+        hours=fields.optional("hours", slug, default=""),
+    )
+
+
+def _minimum_outage(within: Fields) -> MinimumOutage:
+    fields = Fields(within.node("minimum_outage"), within.at("minimum_outage"), within.faults, known=grammar.MINIMUM_OUTAGE)
+    return MinimumOutage(
+        at_least_s=fields.required("at_least", grammar.OUTAGE, blank=60),
+        whole_minutes=fields.optional("whole_minutes", grammar.FLAG, default=False),
+        before_exclusions=fields.optional("before_exclusions", grammar.FLAG, default=False),
+    )
+
+
+def _time_slices(fields: Fields, components: tuple[str, ...]) -> TimeSlices:
+    return TimeSlices(
+        components=fields.values("components", slug) or components,
+        every_s=fields.required("every", grammar.INTERVAL, blank=1),
+        error_above=fields.optional("error_above", percent_below_hundred, default=None),
+        percentile=fields.optional("percentile", percent_above_zero, default=None),
+        latency_above_ms=fields.optional("latency_above_ms", milliseconds, default=None),
+        minimum_events=fields.optional("minimum_events", grammar.EVENTS, default=1),
+        minimum_consecutive=fields.optional("minimum_consecutive", grammar.SLICES, default=1),
+        empty=fields.optional("empty", grammar.EMPTY, default="good"),
+    )
+
+
+def _resolution_time(fields: Fields) -> ResolutionTime:
+    return ResolutionTime(
+        within_s=fields.required("within", grammar.WITHIN, blank=1),
+        priorities=fields.values("priorities", grammar.PRIORITY),
+        reopened=fields.optional("reopened", grammar.REOPENED, default="first-resolution"),
+        stop=fields.optional("stop", grammar.STOP, default="resolved"),
+        hours=fields.optional("hours", slug, default=""),
+        pauses=fields.values("pauses", grammar.TICKET_STATE),
+        priority_rule=fields.optional("priority_rule", grammar.PRIORITY_RULE, default="last"),
+        priority_order=fields.values("priority_order", grammar.PRIORITY),
+    )
+
+
+def _weights(fields: Fields, names: Sequence[str], *, of_what: str, named_at: str) -> tuple[int, ...]:
+    """One for each name, in their order; none where each weighs 1, which is the same."""
+    found = fields.by_name("weights", grammar.WEIGHT)
+    place = fields.at("weights")
+    if not fields.has("weights") or not names or not fields.faults.sound(place) or not fields.faults.sound(fields.at(named_at)):
+        return ()
+    for stranger in sorted(found.keys() - set(names)):
+        fields.faults.add(f"{place}.{stranger}", f"is no {of_what} of this indicator; {hint(stranger, names)}")
+    if missing := [name for name in names if name not in found]:
+        fields.faults.add(place, f"says nothing of {', '.join(missing)}; give every {of_what} a whole number, 1 to count once")
+        return ()
+    weights = tuple(found[name] for name in names)
+    return () if set(weights) == {1} else weights
+
+
 def _tier(node: Node, place: str, faults: Faults) -> CreditTier:
-    fields = Fields(node, place, faults, known=("below", "percent"))
+    fields = Fields(node, place, faults, known=grammar.TIER)
     return CreditTier(
         below=fields.required("below", percent_above_zero, blank=Fraction(0)),
         percent=fields.required("percent", percent_above_zero, blank=Fraction(0)),
     )
 
 
+def _relief(node: Node, place: str, faults: Faults) -> Relief:
+    fields = Fields(node, place, faults, known=grammar.RELIEFS.get(_kind_of(node), grammar.ANY_RELIEF))
+    match fields.required("kind", grammar.RELIEF, blank=""):
+        case "hourly":
+            return HourlyRelief(more_than_s=fields.required("more_than", grammar.OUTAGE, blank=1))
+        case "per-step":
+            return StepCredit(
+                step=fields.required("step", percent_above_zero, blank=Fraction(1)),
+                percent=fields.required("percent", percent_above_zero, blank=Fraction(1)),
+            )
+        case "proportional":
+            return ProportionalCredit(times=fields.required("times", multiple, blank=Fraction(1)))
+        case _:
+            return ProportionalCredit(times=Fraction(1))
+
+
 def _credit(node: Node, place: str, faults: Faults) -> Credit:
-    fields = Fields(node, place, faults, known=("currency", "monthly_charge", "cap_percent", "rounding"))
-    currency = fields.required("currency", _currency, blank="")
+    fields = Fields(node, place, faults, known=grammar.CREDIT)
+    agreed = fields.required("currency", currency, blank="")
 
-    def charge(text: str, /, *, place: str) -> Money:
-        return parse_money(text, currency or "EUR", place=place)
+    def amount(text: str, /, *, place: str) -> Money:
+        return money(text, place=place, currency=agreed or "EUR")
 
+    nothing = Money(Decimal(0), agreed)
     return Credit(
-        monthly_charge=fields.required("monthly_charge", charge, blank=Money(Decimal(0), "EUR")),
+        monthly_charge=fields.required("monthly_charge", amount, blank=nothing),
         cap=fields.optional("cap_percent", percent_above_zero, default=Fraction(1)),
-        rounding=fields.optional("rounding", _ROUNDING, default="half-even"),
+        rounding=fields.optional("rounding", grammar.ROUNDING, default="half-even"),
+        combine=fields.optional("combine", grammar.COMBINE_CREDITS, default="sum"),
+        minimum=fields.optional("minimum", amount, default=nothing).amount,
+        yearly_cap=fields.optional("yearly_cap_percent", percent_above_zero, default=None),
+        pro_rata=fields.optional("pro_rata", grammar.FLAG, default=True),
+        claim=_claim(fields.node("claim"), fields.at("claim"), faults) if fields.has("claim") else None,
     )
 
 
-def _currency(text: str, /, *, place: str) -> str:
-    parse_money("0", text, place=place)
-    return text
+def _claim(node: Node, place: str, faults: Faults) -> Claim:
+    fields = Fields(node, place, faults, known=grammar.CLAIM)
+    return Claim(
+        days=fields.optional("days", grammar.CLAIM_DAYS, default=0),
+        months=fields.optional("months", grammar.CLAIM_MONTHS, default=0),
+        cycles=fields.optional("cycles", grammar.CLAIM_MONTHS, default=0),
+        business_days=fields.optional("business_days", grammar.CLAIM_DAYS, default=0),
+        calendar=fields.optional("calendar", slug, default=""),
+        counted_from=fields.optional("counted_from", grammar.CLAIM_FROM, default="period-end"),
+    )

@@ -94,6 +94,11 @@ class AgreementsStub:
                 request_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.GetTermsInForceRequest.SerializeToString,
                 response_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.GetTermsInForceResponse.FromString,
                 _registered_method=True)
+        self.ValidateTerms = channel.unary_unary(
+                '/upheld.agreements.v1.Agreements/ValidateTerms',
+                request_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.ValidateTermsRequest.SerializeToString,
+                response_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.ValidateTermsResponse.FromString,
+                _registered_method=True)
 
 
 class AgreementsServicer:
@@ -172,6 +177,13 @@ class AgreementsServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ValidateTerms(self, request, context):
+        """Reads a terms document by the grammar, and keeps nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AgreementsServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -234,6 +246,11 @@ def add_AgreementsServicer_to_server(servicer, server):
                     servicer.GetTermsInForce,
                     request_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.GetTermsInForceRequest.FromString,
                     response_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.GetTermsInForceResponse.SerializeToString,
+            ),
+            'ValidateTerms': grpc.unary_unary_rpc_method_handler(
+                    servicer.ValidateTerms,
+                    request_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.ValidateTermsRequest.FromString,
+                    response_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.ValidateTermsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -560,6 +577,33 @@ class Agreements:
             '/upheld.agreements.v1.Agreements/GetTermsInForce',
             upheld_dot_agreements_dot_v1_dot_agreements__pb2.GetTermsInForceRequest.SerializeToString,
             upheld_dot_agreements_dot_v1_dot_agreements__pb2.GetTermsInForceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ValidateTerms(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/upheld.agreements.v1.Agreements/ValidateTerms',
+            upheld_dot_agreements_dot_v1_dot_agreements__pb2.ValidateTermsRequest.SerializeToString,
+            upheld_dot_agreements_dot_v1_dot_agreements__pb2.ValidateTermsResponse.FromString,
             options,
             channel_credentials,
             insecure,

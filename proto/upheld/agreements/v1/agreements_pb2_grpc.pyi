@@ -44,6 +44,8 @@ class AgreementsStub:
     DiffTerms: _grpc.UnaryUnaryMultiCallable[_agreements_pb2.DiffTermsRequest, _agreements_pb2.DiffTermsResponse]
     GetTermsInForce: _grpc.UnaryUnaryMultiCallable[_agreements_pb2.GetTermsInForceRequest, _agreements_pb2.GetTermsInForceResponse]
     """All versions in force at some time in [from_day, to_day], as known at an instant: what the calculator judges by."""
+    ValidateTerms: _grpc.UnaryUnaryMultiCallable[_agreements_pb2.ValidateTermsRequest, _agreements_pb2.ValidateTermsResponse]
+    """Reads a terms document by the grammar, and keeps nothing."""
 
 @_typing.type_check_only
 class AgreementsAsyncStub(AgreementsStub):
@@ -61,6 +63,8 @@ class AgreementsAsyncStub(AgreementsStub):
     DiffTerms: _aio.UnaryUnaryMultiCallable[_agreements_pb2.DiffTermsRequest, _agreements_pb2.DiffTermsResponse]  # type: ignore[assignment]
     GetTermsInForce: _aio.UnaryUnaryMultiCallable[_agreements_pb2.GetTermsInForceRequest, _agreements_pb2.GetTermsInForceResponse]  # type: ignore[assignment]
     """All versions in force at some time in [from_day, to_day], as known at an instant: what the calculator judges by."""
+    ValidateTerms: _aio.UnaryUnaryMultiCallable[_agreements_pb2.ValidateTermsRequest, _agreements_pb2.ValidateTermsResponse]  # type: ignore[assignment]
+    """Reads a terms document by the grammar, and keeps nothing."""
 
 class AgreementsServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -147,5 +151,13 @@ class AgreementsServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_agreements_pb2.GetTermsInForceResponse, _abc.Awaitable[_agreements_pb2.GetTermsInForceResponse]]:
         """All versions in force at some time in [from_day, to_day], as known at an instant: what the calculator judges by."""
+
+    @_abc_1.abstractmethod
+    def ValidateTerms(
+        self,
+        request: _agreements_pb2.ValidateTermsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_agreements_pb2.ValidateTermsResponse, _abc.Awaitable[_agreements_pb2.ValidateTermsResponse]]:
+        """Reads a terms document by the grammar, and keeps nothing."""
 
 def add_AgreementsServicer_to_server(servicer: AgreementsServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

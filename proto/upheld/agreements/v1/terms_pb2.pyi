@@ -38,6 +38,11 @@ class Terms(_message.Message):
     CREDIT_FIELD_NUMBER: _builtins.int
     CLOSE_AFTER_DAYS_FIELD_NUMBER: _builtins.int
     WARN_AT_PERCENT_FIELD_NUMBER: _builtins.int
+    CALENDARS_FIELD_NUMBER: _builtins.int
+    EXCLUSION_CLASSES_FIELD_NUMBER: _builtins.int
+    RECURRING_MAINTENANCE_FIELD_NUMBER: _builtins.int
+    HARD_CLOSE_AFTER_DAYS_FIELD_NUMBER: _builtins.int
+    DISPUTES_FIELD_NUMBER: _builtins.int
     title: _builtins.str
     zone: _builtins.str
     """IANA name; every period boundary is a civil time in it"""
@@ -49,6 +54,10 @@ class Terms(_message.Message):
     """soft close: days after the period's end (or after activation, if later)"""
     warn_at_percent: _builtins.str
     """share of the error budget spent at which an early warning is raised"""
+    hard_close_after_days: _builtins.int
+    """0: never"""
+    disputes: _builtins.str
+    """whose reading counts: "provider", "customer", "either-down", "both-down" or "auditor"; empty: "provider" """
     @_builtins.property
     def parties(self) -> _containers.RepeatedCompositeFieldContainer[Global___Party]: ...
     @_builtins.property
@@ -63,6 +72,12 @@ class Terms(_message.Message):
     def maintenance(self) -> _containers.RepeatedCompositeFieldContainer[Global___MaintenanceWindow]: ...
     @_builtins.property
     def credit(self) -> Global___Credit: ...
+    @_builtins.property
+    def calendars(self) -> _containers.RepeatedCompositeFieldContainer[Global___Calendar]: ...
+    @_builtins.property
+    def exclusion_classes(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExclusionClass]: ...
+    @_builtins.property
+    def recurring_maintenance(self) -> _containers.RepeatedCompositeFieldContainer[Global___RecurringMaintenance]: ...
     def __init__(
         self,
         *,
@@ -78,14 +93,196 @@ class Terms(_message.Message):
         credit: Global___Credit | None = ...,
         close_after_days: _builtins.int = ...,
         warn_at_percent: _builtins.str = ...,
+        calendars: _abc.Iterable[Global___Calendar] | None = ...,
+        exclusion_classes: _abc.Iterable[Global___ExclusionClass] | None = ...,
+        recurring_maintenance: _abc.Iterable[Global___RecurringMaintenance] | None = ...,
+        hard_close_after_days: _builtins.int = ...,
+        disputes: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["credit", b"credit"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["auditors", b"auditors", "close_after_days", b"close_after_days", "credit", b"credit", "effective_on", b"effective_on", "ends_on", b"ends_on", "maintenance", b"maintenance", "objectives", b"objectives", "parties", b"parties", "services", b"services", "title", b"title", "warn_at_percent", b"warn_at_percent", "zone", b"zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["auditors", b"auditors", "calendars", b"calendars", "close_after_days", b"close_after_days", "credit", b"credit", "disputes", b"disputes", "effective_on", b"effective_on", "ends_on", b"ends_on", "exclusion_classes", b"exclusion_classes", "hard_close_after_days", b"hard_close_after_days", "maintenance", b"maintenance", "objectives", b"objectives", "parties", b"parties", "recurring_maintenance", b"recurring_maintenance", "services", b"services", "title", b"title", "warn_at_percent", b"warn_at_percent", "zone", b"zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Terms: _TypeAlias = Terms  # noqa: Y015
+
+@_typing.final
+class Calendar(_message.Message):
+    """Service hours. The holidays are those that were signed, whatever a library says later."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    ZONE_FIELD_NUMBER: _builtins.int
+    HOURS_FIELD_NUMBER: _builtins.int
+    REGION_FIELD_NUMBER: _builtins.int
+    HOLIDAYS_FIELD_NUMBER: _builtins.int
+    ALSO_CLOSED_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    zone: _builtins.str
+    """empty: the agreement's"""
+    region: _builtins.str
+    """"DE-BY": where `holidays` were filled from; tells, changes nothing"""
+    @_builtins.property
+    def hours(self) -> _containers.RepeatedCompositeFieldContainer[Global___Hours]: ...
+    @_builtins.property
+    def holidays(self) -> _containers.RepeatedCompositeFieldContainer[Global___Holiday]: ...
+    @_builtins.property
+    def also_closed(self) -> _containers.RepeatedCompositeFieldContainer[Global___Holiday]: ...
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        zone: _builtins.str = ...,
+        hours: _abc.Iterable[Global___Hours] | None = ...,
+        region: _builtins.str = ...,
+        holidays: _abc.Iterable[Global___Holiday] | None = ...,
+        also_closed: _abc.Iterable[Global___Holiday] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["also_closed", b"also_closed", "holidays", b"holidays", "hours", b"hours", "id", b"id", "region", b"region", "zone", b"zone"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Calendar: _TypeAlias = Calendar  # noqa: Y015
+
+@_typing.final
+class Hours(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DAYS_FIELD_NUMBER: _builtins.int
+    FROM_FIELD_NUMBER: _builtins.int
+    TO_FIELD_NUMBER: _builtins.int
+    to: _builtins.str
+    """"17:00", "24:00" for the end of the day"""
+    @_builtins.property
+    def days(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """"mon" … "sun" """
+
+    def __init__(
+        self,
+        *,
+        days: _abc.Iterable[_builtins.str] | None = ...,
+        to: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["days", b"days", "from", b"from", "to", b"to"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Hours: _TypeAlias = Hours  # noqa: Y015
+
+@_typing.final
+class Holiday(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DAY_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    day: _builtins.str
+    name: _builtins.str
+    def __init__(
+        self,
+        *,
+        day: _builtins.str = ...,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["day", b"day", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Holiday: _TypeAlias = Holiday  # noqa: Y015
+
+@_typing.final
+class ExclusionClass(_message.Message):
+    """A ground on which time may be taken out."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    CLAUSE_FIELD_NUMBER: _builtins.int
+    APPROVAL_FIELD_NUMBER: _builtins.int
+    NOTICE_S_FIELD_NUMBER: _builtins.int
+    MONTHLY_CAP_S_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    clause: _builtins.str
+    approval: _builtins.str
+    """"none", "customer" or "both" """
+    notice_s: _builtins.int
+    """announced at least so long before it starts"""
+    monthly_cap_s: _builtins.int
+    """0: no cap"""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        clause: _builtins.str = ...,
+        approval: _builtins.str = ...,
+        notice_s: _builtins.int = ...,
+        monthly_cap_s: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval", b"approval", "clause", b"clause", "id", b"id", "monthly_cap_s", b"monthly_cap_s", "notice_s", b"notice_s"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExclusionClass: _TypeAlias = ExclusionClass  # noqa: Y015
+
+@_typing.final
+class RecurringMaintenance(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    SERVICE_FIELD_NUMBER: _builtins.int
+    COMPONENTS_FIELD_NUMBER: _builtins.int
+    DAYS_FIELD_NUMBER: _builtins.int
+    WEEKS_FIELD_NUMBER: _builtins.int
+    FROM_FIELD_NUMBER: _builtins.int
+    LASTS_S_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    EXCLUSION_CLASS_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    service: _builtins.str
+    lasts_s: _builtins.int
+    """elapsed time"""
+    reason: _builtins.str
+    exclusion_class: _builtins.str
+    @_builtins.property
+    def components(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """empty: all of the service"""
+
+    @_builtins.property
+    def days(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """"mon" … "sun" """
+
+    @_builtins.property
+    def weeks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """"first" … "fourth", "last" of that weekday in its month; empty: every week"""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        service: _builtins.str = ...,
+        components: _abc.Iterable[_builtins.str] | None = ...,
+        days: _abc.Iterable[_builtins.str] | None = ...,
+        weeks: _abc.Iterable[_builtins.str] | None = ...,
+        lasts_s: _builtins.int = ...,
+        reason: _builtins.str = ...,
+        exclusion_class: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["components", b"components", "days", b"days", "exclusion_class", b"exclusion_class", "from", b"from", "id", b"id", "lasts_s", b"lasts_s", "reason", b"reason", "service", b"service", "weeks", b"weeks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecurringMaintenance: _TypeAlias = RecurringMaintenance  # noqa: Y015
 
 @_typing.final
 class Party(_message.Message):
@@ -207,6 +404,8 @@ class Objective(_message.Message):
     TARGET_PERCENT_FIELD_NUMBER: _builtins.int
     DECIMALS_FIELD_NUMBER: _builtins.int
     CREDITS_FIELD_NUMBER: _builtins.int
+    CLAUSE_FIELD_NUMBER: _builtins.int
+    CREDIT_FORMULA_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     name: _builtins.str
     service: _builtins.str
@@ -216,10 +415,16 @@ class Objective(_message.Message):
     """"99.9" """
     decimals: _builtins.int
     """display decimals of the percentage, floored towards the breach"""
+    clause: _builtins.str
+    """where the contract says so"""
     @_builtins.property
     def indicator(self) -> Global___Indicator: ...
     @_builtins.property
     def credits(self) -> _containers.RepeatedCompositeFieldContainer[Global___CreditTier]: ...
+    @_builtins.property
+    def credit_formula(self) -> Global___CreditFormula:
+        """instead of `credits`"""
+
     def __init__(
         self,
         *,
@@ -231,10 +436,12 @@ class Objective(_message.Message):
         target_percent: _builtins.str = ...,
         decimals: _builtins.int = ...,
         credits: _abc.Iterable[Global___CreditTier] | None = ...,
+        clause: _builtins.str = ...,
+        credit_formula: Global___CreditFormula | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["indicator", b"indicator"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["credit_formula", b"credit_formula", "indicator", b"indicator"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["comparison", b"comparison", "credits", b"credits", "decimals", b"decimals", "id", b"id", "indicator", b"indicator", "name", b"name", "service", b"service", "target_percent", b"target_percent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clause", b"clause", "comparison", b"comparison", "credit_formula", b"credit_formula", "credits", b"credits", "decimals", b"decimals", "id", b"id", "indicator", b"indicator", "name", b"name", "service", b"service", "target_percent", b"target_percent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -248,6 +455,9 @@ class Indicator(_message.Message):
     REQUEST_RATIO_FIELD_NUMBER: _builtins.int
     RESPONSE_TIME_FIELD_NUMBER: _builtins.int
     RESOLUTION_TIME_FIELD_NUMBER: _builtins.int
+    INTERVAL_MEAN_FIELD_NUMBER: _builtins.int
+    TIME_SLICES_FIELD_NUMBER: _builtins.int
+    COMPOSITE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def availability(self) -> Global___Availability: ...
     @_builtins.property
@@ -256,6 +466,12 @@ class Indicator(_message.Message):
     def response_time(self) -> Global___ResponseTime: ...
     @_builtins.property
     def resolution_time(self) -> Global___ResolutionTime: ...
+    @_builtins.property
+    def interval_mean(self) -> Global___IntervalMean: ...
+    @_builtins.property
+    def time_slices(self) -> Global___TimeSlices: ...
+    @_builtins.property
+    def composite(self) -> Global___Composite: ...
     def __init__(
         self,
         *,
@@ -263,12 +479,15 @@ class Indicator(_message.Message):
         request_ratio: Global___RequestRatio | None = ...,
         response_time: Global___ResponseTime | None = ...,
         resolution_time: Global___ResolutionTime | None = ...,
+        interval_mean: Global___IntervalMean | None = ...,
+        time_slices: Global___TimeSlices | None = ...,
+        composite: Global___Composite | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["availability", b"availability", "kind", b"kind", "request_ratio", b"request_ratio", "resolution_time", b"resolution_time", "response_time", b"response_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["availability", b"availability", "composite", b"composite", "interval_mean", b"interval_mean", "kind", b"kind", "request_ratio", b"request_ratio", "resolution_time", b"resolution_time", "response_time", b"response_time", "time_slices", b"time_slices"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["availability", b"availability", "kind", b"kind", "request_ratio", b"request_ratio", "resolution_time", b"resolution_time", "response_time", b"response_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["availability", b"availability", "composite", b"composite", "interval_mean", b"interval_mean", "kind", b"kind", "request_ratio", b"request_ratio", "resolution_time", b"resolution_time", "response_time", b"response_time", "time_slices", b"time_slices"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["availability", "request_ratio", "response_time", "resolution_time"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["availability", "request_ratio", "response_time", "resolution_time", "interval_mean", "time_slices", "composite"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -283,28 +502,186 @@ class Availability(_message.Message):
     COMPONENTS_FIELD_NUMBER: _builtins.int
     COMBINE_FIELD_NUMBER: _builtins.int
     NO_DATA_FIELD_NUMBER: _builtins.int
+    WEIGHTS_FIELD_NUMBER: _builtins.int
+    MINIMUM_COVERAGE_PERCENT_FIELD_NUMBER: _builtins.int
+    MAINTENANCE_FIELD_NUMBER: _builtins.int
+    MINIMUM_OUTAGE_FIELD_NUMBER: _builtins.int
+    HOURS_FIELD_NUMBER: _builtins.int
     combine: _builtins.str
-    """"any": down while any component is down (union); "all": only while all are (intersection)"""
+    """"any": down while any component is down (union); "all": only while all are (intersection); "pool": each one's own time"""
     no_data: _builtins.str
     """"undetermined", "up", "down" or "exclude" """
+    minimum_coverage_percent: _builtins.str
+    """below it the verdict is undetermined; empty: 0"""
+    maintenance: _builtins.str
+    """"exclude", "up" or "down"; empty: "exclude" """
+    hours: _builtins.str
+    """id of a calendar; empty: around the clock"""
     @_builtins.property
     def components(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """never empty on the wire"""
 
+    @_builtins.property
+    def weights(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """"pool" only: one a component; empty: 1 each"""
+
+    @_builtins.property
+    def minimum_outage(self) -> Global___MinimumOutage: ...
     def __init__(
         self,
         *,
         components: _abc.Iterable[_builtins.str] | None = ...,
         combine: _builtins.str = ...,
         no_data: _builtins.str = ...,
+        weights: _abc.Iterable[_builtins.int] | None = ...,
+        minimum_coverage_percent: _builtins.str = ...,
+        maintenance: _builtins.str = ...,
+        minimum_outage: Global___MinimumOutage | None = ...,
+        hours: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["minimum_outage", b"minimum_outage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["combine", b"combine", "components", b"components", "no_data", b"no_data"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["combine", b"combine", "components", b"components", "hours", b"hours", "maintenance", b"maintenance", "minimum_coverage_percent", b"minimum_coverage_percent", "minimum_outage", b"minimum_outage", "no_data", b"no_data", "weights", b"weights"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Availability: _TypeAlias = Availability  # noqa: Y015
+
+@_typing.final
+class MinimumOutage(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_LEAST_S_FIELD_NUMBER: _builtins.int
+    WHOLE_MINUTES_FIELD_NUMBER: _builtins.int
+    BEFORE_EXCLUSIONS_FIELD_NUMBER: _builtins.int
+    at_least_s: _builtins.int
+    whole_minutes: _builtins.bool
+    """only whole clock minutes are down"""
+    before_exclusions: _builtins.bool
+    """the length before, not after, exclusions and service hours"""
+    def __init__(
+        self,
+        *,
+        at_least_s: _builtins.int = ...,
+        whole_minutes: _builtins.bool = ...,
+        before_exclusions: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least_s", b"at_least_s", "before_exclusions", b"before_exclusions", "whole_minutes", b"whole_minutes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MinimumOutage: _TypeAlias = MinimumOutage  # noqa: Y015
+
+@_typing.final
+class IntervalMean(_message.Message):
+    """1 − mean over fixed intervals of the interval's error rate."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMPONENTS_FIELD_NUMBER: _builtins.int
+    EVERY_S_FIELD_NUMBER: _builtins.int
+    EMPTY_FIELD_NUMBER: _builtins.int
+    every_s: _builtins.int
+    empty: _builtins.str
+    """"good", "bad", "exclude" or "undetermined" """
+    @_builtins.property
+    def components(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        components: _abc.Iterable[_builtins.str] | None = ...,
+        every_s: _builtins.int = ...,
+        empty: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["components", b"components", "empty", b"empty", "every_s", b"every_s"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___IntervalMean: _TypeAlias = IntervalMean  # noqa: Y015
+
+@_typing.final
+class TimeSlices(_message.Message):
+    """Slices that kept a threshold / slices."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMPONENTS_FIELD_NUMBER: _builtins.int
+    EVERY_S_FIELD_NUMBER: _builtins.int
+    ERROR_ABOVE_PERCENT_FIELD_NUMBER: _builtins.int
+    PERCENTILE_FIELD_NUMBER: _builtins.int
+    LATENCY_ABOVE_MS_FIELD_NUMBER: _builtins.int
+    MINIMUM_EVENTS_FIELD_NUMBER: _builtins.int
+    MINIMUM_CONSECUTIVE_FIELD_NUMBER: _builtins.int
+    EMPTY_FIELD_NUMBER: _builtins.int
+    every_s: _builtins.int
+    error_above_percent: _builtins.str
+    """bad when strictly above; or"""
+    percentile: _builtins.str
+    """this nearest-rank percentile of latency"""
+    latency_above_ms: _builtins.str
+    """strictly above this"""
+    minimum_events: _builtins.int
+    """fewer: good"""
+    minimum_consecutive: _builtins.int
+    """bad slices count only in runs at least this long"""
+    empty: _builtins.str
+    @_builtins.property
+    def components(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        components: _abc.Iterable[_builtins.str] | None = ...,
+        every_s: _builtins.int = ...,
+        error_above_percent: _builtins.str = ...,
+        percentile: _builtins.str = ...,
+        latency_above_ms: _builtins.str = ...,
+        minimum_events: _builtins.int = ...,
+        minimum_consecutive: _builtins.int = ...,
+        empty: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["components", b"components", "empty", b"empty", "error_above_percent", b"error_above_percent", "every_s", b"every_s", "latency_above_ms", b"latency_above_ms", "minimum_consecutive", b"minimum_consecutive", "minimum_events", b"minimum_events", "percentile", b"percentile"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TimeSlices: _TypeAlias = TimeSlices  # noqa: Y015
+
+@_typing.final
+class Composite(_message.Message):
+    """A promise about other objectives of the same terms."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OF_FIELD_NUMBER: _builtins.int
+    RULE_FIELD_NUMBER: _builtins.int
+    WEIGHTS_FIELD_NUMBER: _builtins.int
+    rule: _builtins.str
+    """"all", "any", "weighted" (of verdicts), "journey" (union of bad time)"""
+    @_builtins.property
+    def of(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def weights(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """"weighted" only"""
+
+    def __init__(
+        self,
+        *,
+        of: _abc.Iterable[_builtins.str] | None = ...,
+        rule: _builtins.str = ...,
+        weights: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["of", b"of", "rule", b"rule", "weights", b"weights"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Composite: _TypeAlias = Composite  # noqa: Y015
 
 @_typing.final
 class RequestRatio(_message.Message):
@@ -337,10 +714,13 @@ class ResponseTime(_message.Message):
     COMPONENTS_FIELD_NUMBER: _builtins.int
     THRESHOLD_MS_FIELD_NUMBER: _builtins.int
     EXPECTED_EVERY_S_FIELD_NUMBER: _builtins.int
+    PERCENTILE_FIELD_NUMBER: _builtins.int
     threshold_ms: _builtins.str
     """inclusive: a request of exactly this time is good"""
     expected_every_s: _builtins.int
     """a silence longer than this is reported as a gap in the data; 0: not checked"""
+    percentile: _builtins.str
+    """the promise is about this nearest-rank percentile; empty: about the share of requests"""
     @_builtins.property
     def components(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
@@ -349,10 +729,11 @@ class ResponseTime(_message.Message):
         components: _abc.Iterable[_builtins.str] | None = ...,
         threshold_ms: _builtins.str = ...,
         expected_every_s: _builtins.int = ...,
+        percentile: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["components", b"components", "expected_every_s", b"expected_every_s", "threshold_ms", b"threshold_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["components", b"components", "expected_every_s", b"expected_every_s", "percentile", b"percentile", "threshold_ms", b"threshold_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -367,13 +748,32 @@ class ResolutionTime(_message.Message):
     WITHIN_S_FIELD_NUMBER: _builtins.int
     PRIORITIES_FIELD_NUMBER: _builtins.int
     REOPENED_FIELD_NUMBER: _builtins.int
+    STOP_FIELD_NUMBER: _builtins.int
+    HOURS_FIELD_NUMBER: _builtins.int
+    PAUSES_FIELD_NUMBER: _builtins.int
+    PRIORITY_RULE_FIELD_NUMBER: _builtins.int
+    PRIORITY_ORDER_FIELD_NUMBER: _builtins.int
     within_s: _builtins.int
     """elapsed time around the clock"""
     reopened: _builtins.str
     """"first-resolution" keeps the first one, "runs-on" lets the clock run on until the last"""
+    stop: _builtins.str
+    """"resolved" or "responded"; empty: "resolved" """
+    hours: _builtins.str
+    """id of a calendar in whose hours the clock runs; empty: around the clock"""
+    priority_rule: _builtins.str
+    """"last", "first" or "highest" of a ticket's priorities; empty: "last" """
     @_builtins.property
     def priorities(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """empty: every priority"""
+
+    @_builtins.property
+    def pauses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """ticket states in which the clock stands still"""
+
+    @_builtins.property
+    def priority_order(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """highest first"""
 
     def __init__(
         self,
@@ -381,10 +781,15 @@ class ResolutionTime(_message.Message):
         within_s: _builtins.int = ...,
         priorities: _abc.Iterable[_builtins.str] | None = ...,
         reopened: _builtins.str = ...,
+        stop: _builtins.str = ...,
+        hours: _builtins.str = ...,
+        pauses: _abc.Iterable[_builtins.str] | None = ...,
+        priority_rule: _builtins.str = ...,
+        priority_order: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["priorities", b"priorities", "reopened", b"reopened", "within_s", b"within_s"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hours", b"hours", "pauses", b"pauses", "priorities", b"priorities", "priority_order", b"priority_order", "priority_rule", b"priority_rule", "reopened", b"reopened", "stop", b"stop", "within_s", b"within_s"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -422,12 +827,27 @@ class Credit(_message.Message):
     MONTHLY_CHARGE_FIELD_NUMBER: _builtins.int
     CAP_PERCENT_FIELD_NUMBER: _builtins.int
     ROUNDING_FIELD_NUMBER: _builtins.int
+    COMBINE_FIELD_NUMBER: _builtins.int
+    MINIMUM_FIELD_NUMBER: _builtins.int
+    YEARLY_CAP_PERCENT_FIELD_NUMBER: _builtins.int
+    FULL_SEGMENTS_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
     currency: _builtins.str
     """ISO 4217"""
     monthly_charge: _builtins.str
     cap_percent: _builtins.str
     rounding: _builtins.str
     """"half-even" or "half-up" """
+    combine: _builtins.str
+    """"sum" or "max" of the objectives' credits; empty: "sum" """
+    minimum: _builtins.str
+    """an amount not above it is not paid"""
+    yearly_cap_percent: _builtins.str
+    """of the contract year's charges; empty: no cap"""
+    full_segments: _builtins.bool
+    """true: a credit is not taken pro rata of the time its terms were in force"""
+    @_builtins.property
+    def claim(self) -> Global___ClaimRule: ...
     def __init__(
         self,
         *,
@@ -435,14 +855,156 @@ class Credit(_message.Message):
         monthly_charge: _builtins.str = ...,
         cap_percent: _builtins.str = ...,
         rounding: _builtins.str = ...,
+        combine: _builtins.str = ...,
+        minimum: _builtins.str = ...,
+        yearly_cap_percent: _builtins.str = ...,
+        full_segments: _builtins.bool = ...,
+        claim: Global___ClaimRule | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cap_percent", b"cap_percent", "currency", b"currency", "monthly_charge", b"monthly_charge", "rounding", b"rounding"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cap_percent", b"cap_percent", "claim", b"claim", "combine", b"combine", "currency", b"currency", "full_segments", b"full_segments", "minimum", b"minimum", "monthly_charge", b"monthly_charge", "rounding", b"rounding", "yearly_cap_percent", b"yearly_cap_percent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Credit: _TypeAlias = Credit  # noqa: Y015
+
+@_typing.final
+class ClaimRule(_message.Message):
+    """How long a credit can be claimed; exactly one of the counts is set."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DAYS_FIELD_NUMBER: _builtins.int
+    MONTHS_FIELD_NUMBER: _builtins.int
+    CYCLES_FIELD_NUMBER: _builtins.int
+    BUSINESS_DAYS_FIELD_NUMBER: _builtins.int
+    CALENDAR_FIELD_NUMBER: _builtins.int
+    COUNTED_FROM_FIELD_NUMBER: _builtins.int
+    days: _builtins.int
+    months: _builtins.int
+    cycles: _builtins.int
+    """billing cycles: calendar months"""
+    business_days: _builtins.int
+    calendar: _builtins.str
+    """of the business days"""
+    counted_from: _builtins.str
+    """"period-end" or "last-outage" """
+    def __init__(
+        self,
+        *,
+        days: _builtins.int = ...,
+        months: _builtins.int = ...,
+        cycles: _builtins.int = ...,
+        business_days: _builtins.int = ...,
+        calendar: _builtins.str = ...,
+        counted_from: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["business_days", b"business_days", "calendar", b"calendar", "counted_from", b"counted_from", "cycles", b"cycles", "days", b"days", "months", b"months"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClaimRule: _TypeAlias = ClaimRule  # noqa: Y015
+
+@_typing.final
+class CreditFormula(_message.Message):
+    """One of three ways to a credit without tiers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOURLY_RELIEF_FIELD_NUMBER: _builtins.int
+    PROPORTIONAL_FIELD_NUMBER: _builtins.int
+    PER_STEP_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def hourly_relief(self) -> Global___HourlyRelief: ...
+    @_builtins.property
+    def proportional(self) -> Global___Proportional: ...
+    @_builtins.property
+    def per_step(self) -> Global___PerStep: ...
+    def __init__(
+        self,
+        *,
+        hourly_relief: Global___HourlyRelief | None = ...,
+        proportional: Global___Proportional | None = ...,
+        per_step: Global___PerStep | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["hourly_relief", b"hourly_relief", "kind", b"kind", "per_step", b"per_step", "proportional", b"proportional"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hourly_relief", b"hourly_relief", "kind", b"kind", "per_step", b"per_step", "proportional", b"proportional"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["hourly_relief", "proportional", "per_step"]  # noqa: Y015
+    _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
+
+Global___CreditFormula: _TypeAlias = CreditFormula  # noqa: Y015
+
+@_typing.final
+class HourlyRelief(_message.Message):
+    """A clock hour is free of charge when more than this is down in it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MORE_THAN_S_FIELD_NUMBER: _builtins.int
+    more_than_s: _builtins.int
+    def __init__(
+        self,
+        *,
+        more_than_s: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["more_than_s", b"more_than_s"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HourlyRelief: _TypeAlias = HourlyRelief  # noqa: Y015
+
+@_typing.final
+class Proportional(_message.Message):
+    """`times` the bad share of the whole."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TIMES_FIELD_NUMBER: _builtins.int
+    times: _builtins.str
+    def __init__(
+        self,
+        *,
+        times: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["times", b"times"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Proportional: _TypeAlias = Proportional  # noqa: Y015
+
+@_typing.final
+class PerStep(_message.Message):
+    """`credit_percent` for each step, or part of one, below the target."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STEP_PERCENT_FIELD_NUMBER: _builtins.int
+    CREDIT_PERCENT_FIELD_NUMBER: _builtins.int
+    step_percent: _builtins.str
+    credit_percent: _builtins.str
+    def __init__(
+        self,
+        *,
+        step_percent: _builtins.str = ...,
+        credit_percent: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["credit_percent", b"credit_percent", "step_percent", b"step_percent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PerStep: _TypeAlias = PerStep  # noqa: Y015
 
 @_typing.final
 class MaintenanceWindow(_message.Message):
@@ -456,11 +1018,16 @@ class MaintenanceWindow(_message.Message):
     START_FIELD_NUMBER: _builtins.int
     END_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    EXCLUSION_CLASS_FIELD_NUMBER: _builtins.int
+    ANNOUNCED_AT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     service: _builtins.str
     start: _builtins.str
     end: _builtins.str
     reason: _builtins.str
+    exclusion_class: _builtins.str
+    announced_at: _builtins.str
+    """empty: agreed here, in time"""
     @_builtins.property
     def components(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """empty: all of the service"""
@@ -474,10 +1041,12 @@ class MaintenanceWindow(_message.Message):
         start: _builtins.str = ...,
         end: _builtins.str = ...,
         reason: _builtins.str = ...,
+        exclusion_class: _builtins.str = ...,
+        announced_at: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["components", b"components", "end", b"end", "id", b"id", "reason", b"reason", "service", b"service", "start", b"start"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["announced_at", b"announced_at", "components", b"components", "end", b"end", "exclusion_class", b"exclusion_class", "id", b"id", "reason", b"reason", "service", b"service", "start", b"start"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

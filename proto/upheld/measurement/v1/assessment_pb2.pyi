@@ -40,6 +40,8 @@ class Assessment(_message.Message):
     TERMS_VERSIONS_FIELD_NUMBER: _builtins.int
     RESTATEMENT_CAUSE_FIELD_NUMBER: _builtins.int
     ZONE_FIELD_NUMBER: _builtins.int
+    CREDIT_DIFFERENCE_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
     agreement_id: _builtins.str
     period: _builtins.str
     """"2026-03" """
@@ -55,12 +57,18 @@ class Assessment(_message.Message):
     recorded_at: _builtins.str
     restatement_cause: _builtins.str
     zone: _builtins.str
+    credit_difference: _builtins.str
+    """of a restatement: new minus previous, signed decimal"""
     @_builtins.property
     def objectives(self) -> _containers.RepeatedCompositeFieldContainer[Global___ObjectiveResult]: ...
     @_builtins.property
     def credit(self) -> Global___CreditResult: ...
     @_builtins.property
     def terms_versions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Change]:
+        """of a restatement: the objectives whose figure differs from the previous one"""
+
     def __init__(
         self,
         *,
@@ -78,14 +86,58 @@ class Assessment(_message.Message):
         terms_versions: _abc.Iterable[_builtins.int] | None = ...,
         restatement_cause: _builtins.str = ...,
         zone: _builtins.str = ...,
+        credit_difference: _builtins.str = ...,
+        changes: _abc.Iterable[Global___Change] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["credit", b"credit"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_id", b"agreement_id", "calculator_version", b"calculator_version", "closed", b"closed", "credit", b"credit", "end", b"end", "measured_until", b"measured_until", "objectives", b"objectives", "period", b"period", "recorded_at", b"recorded_at", "restatement_cause", b"restatement_cause", "revision", b"revision", "start", b"start", "terms_versions", b"terms_versions", "zone", b"zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_id", b"agreement_id", "calculator_version", b"calculator_version", "changes", b"changes", "closed", b"closed", "credit", b"credit", "credit_difference", b"credit_difference", "end", b"end", "measured_until", b"measured_until", "objectives", b"objectives", "period", b"period", "recorded_at", b"recorded_at", "restatement_cause", b"restatement_cause", "revision", b"revision", "start", b"start", "terms_versions", b"terms_versions", "zone", b"zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Assessment: _TypeAlias = Assessment  # noqa: Y015
+
+@_typing.final
+class Change(_message.Message):
+    """What a restatement changed of one objective's segment; differences are new minus previous, signed integers as text in its unit."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OBJECTIVE_ID_FIELD_NUMBER: _builtins.int
+    TERMS_VERSION_FIELD_NUMBER: _builtins.int
+    UNIT_FIELD_NUMBER: _builtins.int
+    GOOD_DIFFERENCE_FIELD_NUMBER: _builtins.int
+    WHOLE_DIFFERENCE_FIELD_NUMBER: _builtins.int
+    BAD_DIFFERENCE_FIELD_NUMBER: _builtins.int
+    PREVIOUS_PERCENT_FIELD_NUMBER: _builtins.int
+    ATTAINMENT_PERCENT_FIELD_NUMBER: _builtins.int
+    objective_id: _builtins.str
+    terms_version: _builtins.int
+    unit: _builtins.str
+    good_difference: _builtins.str
+    whole_difference: _builtins.str
+    bad_difference: _builtins.str
+    previous_percent: _builtins.str
+    attainment_percent: _builtins.str
+    def __init__(
+        self,
+        *,
+        objective_id: _builtins.str = ...,
+        terms_version: _builtins.int = ...,
+        unit: _builtins.str = ...,
+        good_difference: _builtins.str = ...,
+        whole_difference: _builtins.str = ...,
+        bad_difference: _builtins.str = ...,
+        previous_percent: _builtins.str = ...,
+        attainment_percent: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attainment_percent", b"attainment_percent", "bad_difference", b"bad_difference", "good_difference", b"good_difference", "objective_id", b"objective_id", "previous_percent", b"previous_percent", "terms_version", b"terms_version", "unit", b"unit", "whole_difference", b"whole_difference"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Change: _TypeAlias = Change  # noqa: Y015
 
 @_typing.final
 class ObjectiveResult(_message.Message):
@@ -120,18 +172,25 @@ class ObjectiveResult(_message.Message):
     TERMS_VERSION_FIELD_NUMBER: _builtins.int
     START_FIELD_NUMBER: _builtins.int
     END_FIELD_NUMBER: _builtins.int
+    IGNORED_FIELD_NUMBER: _builtins.int
+    OUTSIDE_FIELD_NUMBER: _builtins.int
+    SLICES_FIELD_NUMBER: _builtins.int
+    PERCENTILE_MS_FIELD_NUMBER: _builtins.int
+    CLAUSE_FIELD_NUMBER: _builtins.int
+    NEEDED_FIELD_NUMBER: _builtins.int
+    SCALE_FIELD_NUMBER: _builtins.int
     objective_id: _builtins.str
     name: _builtins.str
     service: _builtins.str
     indicator: _builtins.str
-    """availability, request-ratio, response-time, resolution-time"""
+    """the kind in the terms document"""
     target_percent: _builtins.str
     comparison: _builtins.str
     good: _builtins.str
-    """integer as text: microseconds, requests or tickets"""
+    """integer as text, counted in `unit`"""
     whole: _builtins.str
     unit: _builtins.str
-    """"us", "requests", "tickets" """
+    """"us", "requests", "tickets", "slices", "objectives", "10^-18 intervals" """
     attainment: _builtins.str
     """"9993/10000"; empty when nothing was eligible"""
     attainment_percent: _builtins.str
@@ -153,6 +212,14 @@ class ObjectiveResult(_message.Message):
     start: _builtins.str
     """of the segment, [start, end)"""
     end: _builtins.str
+    percentile_ms: _builtins.str
+    """of a promise about a percentile, exact"""
+    clause: _builtins.str
+    """where the contract says so"""
+    needed: _builtins.str
+    """what would settle an undetermined verdict, in words"""
+    scale: _builtins.int
+    """component weights together where each counts by itself, else 1"""
     @_builtins.property
     def progress(self) -> Global___Progress: ...
     @_builtins.property
@@ -165,6 +232,18 @@ class ObjectiveResult(_message.Message):
     def days(self) -> _containers.RepeatedCompositeFieldContainer[Global___Day]: ...
     @_builtins.property
     def tickets(self) -> _containers.RepeatedCompositeFieldContainer[Global___TicketResult]: ...
+    @_builtins.property
+    def ignored(self) -> _containers.RepeatedCompositeFieldContainer[Global___Interval]:
+        """outages too short to count"""
+
+    @_builtins.property
+    def outside(self) -> _containers.RepeatedCompositeFieldContainer[Global___Interval]:
+        """outside the service hours"""
+
+    @_builtins.property
+    def slices(self) -> _containers.RepeatedCompositeFieldContainer[Global___Slice]:
+        """intervals or slices that are not wholly good"""
+
     def __init__(
         self,
         *,
@@ -197,14 +276,63 @@ class ObjectiveResult(_message.Message):
         terms_version: _builtins.int = ...,
         start: _builtins.str = ...,
         end: _builtins.str = ...,
+        ignored: _abc.Iterable[Global___Interval] | None = ...,
+        outside: _abc.Iterable[Global___Interval] | None = ...,
+        slices: _abc.Iterable[Global___Slice] | None = ...,
+        percentile_ms: _builtins.str = ...,
+        clause: _builtins.str = ...,
+        needed: _builtins.str = ...,
+        scale: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["progress", b"progress"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attainment", b"attainment", "attainment_percent", b"attainment_percent", "comparison", b"comparison", "coverage", b"coverage", "coverage_percent", b"coverage_percent", "credit_percent", b"credit_percent", "days", b"days", "decimals", b"decimals", "end", b"end", "exclusions", b"exclusions", "good", b"good", "indicator", b"indicator", "lower", b"lower", "lower_percent", b"lower_percent", "name", b"name", "objective_id", b"objective_id", "outages", b"outages", "progress", b"progress", "service", b"service", "start", b"start", "target_percent", b"target_percent", "terms_version", b"terms_version", "tickets", b"tickets", "unit", b"unit", "unknown", b"unknown", "upper", b"upper", "upper_percent", b"upper_percent", "verdict", b"verdict", "whole", b"whole"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attainment", b"attainment", "attainment_percent", b"attainment_percent", "clause", b"clause", "comparison", b"comparison", "coverage", b"coverage", "coverage_percent", b"coverage_percent", "credit_percent", b"credit_percent", "days", b"days", "decimals", b"decimals", "end", b"end", "exclusions", b"exclusions", "good", b"good", "ignored", b"ignored", "indicator", b"indicator", "lower", b"lower", "lower_percent", b"lower_percent", "name", b"name", "needed", b"needed", "objective_id", b"objective_id", "outages", b"outages", "outside", b"outside", "percentile_ms", b"percentile_ms", "progress", b"progress", "scale", b"scale", "service", b"service", "slices", b"slices", "start", b"start", "target_percent", b"target_percent", "terms_version", b"terms_version", "tickets", b"tickets", "unit", b"unit", "unknown", b"unknown", "upper", b"upper", "upper_percent", b"upper_percent", "verdict", b"verdict", "whole", b"whole"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ObjectiveResult: _TypeAlias = ObjectiveResult  # noqa: Y015
+
+@_typing.final
+class Slice(_message.Message):
+    """One interval of a mean of intervals, or one time slice. `share` is its good part in 10^-18 of an interval, as it adds up."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    GOOD_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    SHARE_FIELD_NUMBER: _builtins.int
+    BAD_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
+    start: _builtins.str
+    end: _builtins.str
+    good: _builtins.str
+    """requests"""
+    total: _builtins.str
+    share: _builtins.str
+    bad: _builtins.bool
+    """counted as bad"""
+    cause: _builtins.str
+    """"errors", "latency", "empty" """
+    def __init__(
+        self,
+        *,
+        start: _builtins.str = ...,
+        end: _builtins.str = ...,
+        good: _builtins.str = ...,
+        total: _builtins.str = ...,
+        share: _builtins.str = ...,
+        bad: _builtins.bool = ...,
+        cause: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bad", b"bad", "cause", b"cause", "end", b"end", "good", b"good", "share", b"share", "start", b"start", "total", b"total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Slice: _TypeAlias = Slice  # noqa: Y015
 
 @_typing.final
 class Progress(_message.Message):
@@ -330,6 +458,9 @@ class TicketResult(_message.Message):
     DUE_AT_FIELD_NUMBER: _builtins.int
     RESOLVED_AT_FIELD_NUMBER: _builtins.int
     VERDICT_FIELD_NUMBER: _builtins.int
+    COUNTED_US_FIELD_NUMBER: _builtins.int
+    ALLOWED_US_FIELD_NUMBER: _builtins.int
+    CLOCK_FIELD_NUMBER: _builtins.int
     ticket: _builtins.str
     priority: _builtins.str
     opened_at: _builtins.str
@@ -337,6 +468,11 @@ class TicketResult(_message.Message):
     resolved_at: _builtins.str
     verdict: _builtins.str
     """met, missed, open"""
+    counted_us: _builtins.int
+    """what the clock counted until it stopped, or until the measurement"""
+    allowed_us: _builtins.int
+    clock: _builtins.str
+    """the calendar whose hours it runs in; empty: around the clock"""
     def __init__(
         self,
         *,
@@ -346,10 +482,13 @@ class TicketResult(_message.Message):
         due_at: _builtins.str = ...,
         resolved_at: _builtins.str = ...,
         verdict: _builtins.str = ...,
+        counted_us: _builtins.int = ...,
+        allowed_us: _builtins.int = ...,
+        clock: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at", "opened_at", b"opened_at", "priority", b"priority", "resolved_at", b"resolved_at", "ticket", b"ticket", "verdict", b"verdict"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed_us", b"allowed_us", "clock", b"clock", "counted_us", b"counted_us", "due_at", b"due_at", "opened_at", b"opened_at", "priority", b"priority", "resolved_at", b"resolved_at", "ticket", b"ticket", "verdict", b"verdict"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -364,12 +503,26 @@ class CreditResult(_message.Message):
     PERCENT_FIELD_NUMBER: _builtins.int
     AMOUNT_FIELD_NUMBER: _builtins.int
     CAPPED_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
+    PAID_FIELD_NUMBER: _builtins.int
+    CALCULATED_FIELD_NUMBER: _builtins.int
+    CLAIM_UNTIL_FIELD_NUMBER: _builtins.int
+    YEARLY_CAPPED_FIELD_NUMBER: _builtins.int
     currency: _builtins.str
     monthly_charge: _builtins.str
     percent: _builtins.str
     """after the cap"""
     amount: _builtins.str
     capped: _builtins.bool
+    paid: _builtins.bool
+    """false where the amount is not above the agreed minimum"""
+    calculated: _builtins.str
+    """the amount before the minimum and the yearly cap"""
+    claim_until: _builtins.str
+    """last civil day on which it can be claimed; empty: no limit"""
+    yearly_capped: _builtins.bool
+    @_builtins.property
+    def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___CreditLine]: ...
     def __init__(
         self,
         *,
@@ -378,11 +531,91 @@ class CreditResult(_message.Message):
         percent: _builtins.str = ...,
         amount: _builtins.str = ...,
         capped: _builtins.bool = ...,
+        lines: _abc.Iterable[Global___CreditLine] | None = ...,
+        paid: _builtins.bool = ...,
+        calculated: _builtins.str = ...,
+        claim_until: _builtins.str = ...,
+        yearly_capped: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "capped", b"capped", "currency", b"currency", "monthly_charge", b"monthly_charge", "percent", b"percent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "calculated", b"calculated", "capped", b"capped", "claim_until", b"claim_until", "currency", b"currency", "lines", b"lines", "monthly_charge", b"monthly_charge", "paid", b"paid", "percent", b"percent", "yearly_capped", b"yearly_capped"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CreditResult: _TypeAlias = CreditResult  # noqa: Y015
+
+@_typing.final
+class CreditLine(_message.Message):
+    """What one objective of one segment cost, a ratio of the charge before combining, cap and pro rata."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OBJECTIVE_ID_FIELD_NUMBER: _builtins.int
+    TERMS_VERSION_FIELD_NUMBER: _builtins.int
+    PERCENT_FIELD_NUMBER: _builtins.int
+    RULE_FIELD_NUMBER: _builtins.int
+    SHARE_OF_PERIOD_FIELD_NUMBER: _builtins.int
+    objective_id: _builtins.str
+    terms_version: _builtins.int
+    percent: _builtins.str
+    """exact ratio"""
+    rule: _builtins.str
+    """in words: "below 99.9: 10" """
+    share_of_period: _builtins.str
+    """exact ratio"""
+    def __init__(
+        self,
+        *,
+        objective_id: _builtins.str = ...,
+        terms_version: _builtins.int = ...,
+        percent: _builtins.str = ...,
+        rule: _builtins.str = ...,
+        share_of_period: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["objective_id", b"objective_id", "percent", b"percent", "rule", b"rule", "share_of_period", b"share_of_period", "terms_version", b"terms_version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreditLine: _TypeAlias = CreditLine  # noqa: Y015
+
+@_typing.final
+class BurnAlert(_message.Message):
+    """Both windows burn strictly faster than the factor."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEVERITY_FIELD_NUMBER: _builtins.int
+    FACTOR_FIELD_NUMBER: _builtins.int
+    LONG_WINDOW_S_FIELD_NUMBER: _builtins.int
+    SHORT_WINDOW_S_FIELD_NUMBER: _builtins.int
+    LONG_RATE_FIELD_NUMBER: _builtins.int
+    SHORT_RATE_FIELD_NUMBER: _builtins.int
+    severity: _builtins.str
+    """page, ticket"""
+    factor: _builtins.str
+    """exact ratio"""
+    long_window_s: _builtins.int
+    short_window_s: _builtins.int
+    long_rate: _builtins.str
+    """exact ratio; empty of a budget of nothing"""
+    short_rate: _builtins.str
+    def __init__(
+        self,
+        *,
+        severity: _builtins.str = ...,
+        factor: _builtins.str = ...,
+        long_window_s: _builtins.int = ...,
+        short_window_s: _builtins.int = ...,
+        long_rate: _builtins.str = ...,
+        short_rate: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["factor", b"factor", "long_rate", b"long_rate", "long_window_s", b"long_window_s", "severity", b"severity", "short_rate", b"short_rate", "short_window_s", b"short_window_s"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BurnAlert: _TypeAlias = BurnAlert  # noqa: Y015

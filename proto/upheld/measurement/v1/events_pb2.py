@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from upheld.measurement.v1 import assessment_pb2 as upheld_dot_measurement_dot_v1_dot_assessment__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"upheld/measurement/v1/events.proto\x12\x15upheld.measurement.v1\x1a&upheld/measurement/v1/assessment.proto\"\xbe\x01\n\x0fObjectiveAtRisk\x12\x14\n\x0c\x61greement_id\x18\x01 \x01(\t\x12\x14\n\x0cobjective_id\x18\x02 \x01(\t\x12\x0e\n\x06period\x18\x03 \x01(\t\x12\x36\n\x06result\x18\x04 \x01(\x0b\x32&.upheld.measurement.v1.ObjectiveResult\x12\x13\n\x0brecorded_at\x18\x05 \x01(\t\x12\x10\n\x08provider\x18\x06 \x01(\t\x12\x10\n\x08\x63ustomer\x18\x07 \x01(\t\"\xe5\x01\n\x11ObjectiveBreached\x12\x11\n\tbreach_id\x18\x01 \x01(\t\x12\x14\n\x0c\x61greement_id\x18\x02 \x01(\t\x12\x14\n\x0cobjective_id\x18\x03 \x01(\t\x12\x0e\n\x06period\x18\x04 \x01(\t\x12\x36\n\x06result\x18\x05 \x01(\x0b\x32&.upheld.measurement.v1.ObjectiveResult\x12\x13\n\x0brecorded_at\x18\x06 \x01(\t\x12\x10\n\x08provider\x18\x07 \x01(\t\x12\x10\n\x08\x63ustomer\x18\x08 \x01(\t\x12\x10\n\x08trace_id\x18\t \x01(\t\"i\n\x0cPeriodClosed\x12\x35\n\nassessment\x18\x01 \x01(\x0b\x32!.upheld.measurement.v1.Assessment\x12\x10\n\x08provider\x18\x02 \x01(\t\x12\x10\n\x08\x63ustomer\x18\x03 \x01(\t\"\xca\x01\n\x0ePeriodRestated\x12\x35\n\nassessment\x18\x01 \x01(\x0b\x32!.upheld.measurement.v1.Assessment\x12\x33\n\x08previous\x18\x02 \x01(\x0b\x32!.upheld.measurement.v1.Assessment\x12\r\n\x05\x63\x61use\x18\x03 \x01(\t\x12\x10\n\x08provider\x18\x04 \x01(\t\x12\x10\n\x08\x63ustomer\x18\x05 \x01(\t\x12\x19\n\x11\x63redit_difference\x18\x06 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"upheld/measurement/v1/events.proto\x12\x15upheld.measurement.v1\x1a&upheld/measurement/v1/assessment.proto\"\xbe\x01\n\x0fObjectiveAtRisk\x12\x14\n\x0c\x61greement_id\x18\x01 \x01(\t\x12\x14\n\x0cobjective_id\x18\x02 \x01(\t\x12\x0e\n\x06period\x18\x03 \x01(\t\x12\x36\n\x06result\x18\x04 \x01(\x0b\x32&.upheld.measurement.v1.ObjectiveResult\x12\x13\n\x0brecorded_at\x18\x05 \x01(\t\x12\x10\n\x08provider\x18\x06 \x01(\t\x12\x10\n\x08\x63ustomer\x18\x07 \x01(\t\"\xf0\x01\n\x10ObjectiveBurning\x12\x14\n\x0c\x61greement_id\x18\x01 \x01(\t\x12\x14\n\x0cobjective_id\x18\x02 \x01(\t\x12\x0e\n\x06period\x18\x03 \x01(\t\x12/\n\x05\x61lert\x18\x04 \x01(\x0b\x32 .upheld.measurement.v1.BurnAlert\x12\x36\n\x06result\x18\x05 \x01(\x0b\x32&.upheld.measurement.v1.ObjectiveResult\x12\x13\n\x0brecorded_at\x18\x06 \x01(\t\x12\x10\n\x08provider\x18\x07 \x01(\t\x12\x10\n\x08\x63ustomer\x18\x08 \x01(\t\"\xe5\x01\n\x11ObjectiveBreached\x12\x11\n\tbreach_id\x18\x01 \x01(\t\x12\x14\n\x0c\x61greement_id\x18\x02 \x01(\t\x12\x14\n\x0cobjective_id\x18\x03 \x01(\t\x12\x0e\n\x06period\x18\x04 \x01(\t\x12\x36\n\x06result\x18\x05 \x01(\x0b\x32&.upheld.measurement.v1.ObjectiveResult\x12\x13\n\x0brecorded_at\x18\x06 \x01(\t\x12\x10\n\x08provider\x18\x07 \x01(\t\x12\x10\n\x08\x63ustomer\x18\x08 \x01(\t\x12\x10\n\x08trace_id\x18\t \x01(\t\"i\n\x0cPeriodClosed\x12\x35\n\nassessment\x18\x01 \x01(\x0b\x32!.upheld.measurement.v1.Assessment\x12\x10\n\x08provider\x18\x02 \x01(\t\x12\x10\n\x08\x63ustomer\x18\x03 \x01(\t\"\xca\x01\n\x0ePeriodRestated\x12\x35\n\nassessment\x18\x01 \x01(\x0b\x32!.upheld.measurement.v1.Assessment\x12\x33\n\x08previous\x18\x02 \x01(\x0b\x32!.upheld.measurement.v1.Assessment\x12\r\n\x05\x63\x61use\x18\x03 \x01(\t\x12\x10\n\x08provider\x18\x04 \x01(\t\x12\x10\n\x08\x63ustomer\x18\x05 \x01(\t\x12\x19\n\x11\x63redit_difference\x18\x06 \x01(\t\"\xf5\x01\n\x10\x45xclusionClaimed\x12\x14\n\x0c\x65xclusion_id\x18\x01 \x01(\t\x12\x14\n\x0c\x61greement_id\x18\x02 \x01(\t\x12\x17\n\x0f\x65xclusion_class\x18\x03 \x01(\t\x12\x0f\n\x07service\x18\x04 \x01(\t\x12\x12\n\ncomponents\x18\x05 \x03(\t\x12\r\n\x05start\x18\x06 \x01(\t\x12\x0b\n\x03\x65nd\x18\x07 \x01(\t\x12\x0e\n\x06reason\x18\x08 \x01(\t\x12\x12\n\nclaimed_by\x18\t \x01(\t\x12\x13\n\x0brecorded_at\x18\n \x01(\t\x12\x10\n\x08provider\x18\x0b \x01(\t\x12\x10\n\x08\x63ustomer\x18\x0c \x01(\t\"\xe4\x01\n\x10\x45xclusionDecided\x12\x14\n\x0c\x65xclusion_id\x18\x01 \x01(\t\x12\x14\n\x0c\x61greement_id\x18\x02 \x01(\t\x12\x17\n\x0f\x65xclusion_class\x18\x03 \x01(\t\x12\x10\n\x08\x64\x65\x63ision\x18\x04 \x01(\t\x12\x14\n\x0corganisation\x18\x05 \x01(\t\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\x13\n\x0brecorded_at\x18\x07 \x01(\t\x12\x10\n\x08provider\x18\x08 \x01(\t\x12\x10\n\x08\x63ustomer\x18\t \x01(\t\x12\r\n\x05start\x18\n \x01(\t\x12\x0b\n\x03\x65nd\x18\x0b \x01(\t\"\xc5\x01\n\x0e\x44isputeSettled\x12\x14\n\x0c\x61greement_id\x18\x01 \x01(\t\x12\x14\n\x0cobjective_id\x18\x02 \x01(\t\x12\r\n\x05start\x18\x03 \x01(\t\x12\x0b\n\x03\x65nd\x18\x04 \x01(\t\x12\x0c\n\x04\x64own\x18\x05 \x01(\x08\x12\x14\n\x0corganisation\x18\x06 \x01(\t\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12\x13\n\x0brecorded_at\x18\x08 \x01(\t\x12\x10\n\x08provider\x18\t \x01(\t\x12\x10\n\x08\x63ustomer\x18\n \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,10 +34,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_OBJECTIVEATRISK']._serialized_start=102
   _globals['_OBJECTIVEATRISK']._serialized_end=292
-  _globals['_OBJECTIVEBREACHED']._serialized_start=295
-  _globals['_OBJECTIVEBREACHED']._serialized_end=524
-  _globals['_PERIODCLOSED']._serialized_start=526
-  _globals['_PERIODCLOSED']._serialized_end=631
-  _globals['_PERIODRESTATED']._serialized_start=634
-  _globals['_PERIODRESTATED']._serialized_end=836
+  _globals['_OBJECTIVEBURNING']._serialized_start=295
+  _globals['_OBJECTIVEBURNING']._serialized_end=535
+  _globals['_OBJECTIVEBREACHED']._serialized_start=538
+  _globals['_OBJECTIVEBREACHED']._serialized_end=767
+  _globals['_PERIODCLOSED']._serialized_start=769
+  _globals['_PERIODCLOSED']._serialized_end=874
+  _globals['_PERIODRESTATED']._serialized_start=877
+  _globals['_PERIODRESTATED']._serialized_end=1079
+  _globals['_EXCLUSIONCLAIMED']._serialized_start=1082
+  _globals['_EXCLUSIONCLAIMED']._serialized_end=1327
+  _globals['_EXCLUSIONDECIDED']._serialized_start=1330
+  _globals['_EXCLUSIONDECIDED']._serialized_end=1558
+  _globals['_DISPUTESETTLED']._serialized_start=1561
+  _globals['_DISPUTESETTLED']._serialized_end=1758
 # @@protoc_insertion_point(module_scope)

@@ -3,8 +3,10 @@
 isort:skip_file
 """
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
 from upheld.measurement.v1 import assessment_pb2 as _assessment_pb2
 import builtins as _builtins
 import sys
@@ -56,6 +58,50 @@ class ObjectiveAtRisk(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ObjectiveAtRisk: _TypeAlias = ObjectiveAtRisk  # noqa: Y015
+
+@_typing.final
+class ObjectiveBurning(_message.Message):
+    """The budget is being spent so fast that somebody should look. Published once for an objective, period and severity."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AGREEMENT_ID_FIELD_NUMBER: _builtins.int
+    OBJECTIVE_ID_FIELD_NUMBER: _builtins.int
+    PERIOD_FIELD_NUMBER: _builtins.int
+    ALERT_FIELD_NUMBER: _builtins.int
+    RESULT_FIELD_NUMBER: _builtins.int
+    RECORDED_AT_FIELD_NUMBER: _builtins.int
+    PROVIDER_FIELD_NUMBER: _builtins.int
+    CUSTOMER_FIELD_NUMBER: _builtins.int
+    agreement_id: _builtins.str
+    objective_id: _builtins.str
+    period: _builtins.str
+    recorded_at: _builtins.str
+    provider: _builtins.str
+    customer: _builtins.str
+    @_builtins.property
+    def alert(self) -> _assessment_pb2.BurnAlert: ...
+    @_builtins.property
+    def result(self) -> _assessment_pb2.ObjectiveResult: ...
+    def __init__(
+        self,
+        *,
+        agreement_id: _builtins.str = ...,
+        objective_id: _builtins.str = ...,
+        period: _builtins.str = ...,
+        alert: _assessment_pb2.BurnAlert | None = ...,
+        result: _assessment_pb2.ObjectiveResult | None = ...,
+        recorded_at: _builtins.str = ...,
+        provider: _builtins.str = ...,
+        customer: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["alert", b"alert", "result", b"result"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_id", b"agreement_id", "alert", b"alert", "customer", b"customer", "objective_id", b"objective_id", "period", b"period", "provider", b"provider", "recorded_at", b"recorded_at", "result", b"result"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ObjectiveBurning: _TypeAlias = ObjectiveBurning  # noqa: Y015
 
 @_typing.final
 class ObjectiveBreached(_message.Message):
@@ -165,3 +211,158 @@ class PeriodRestated(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PeriodRestated: _TypeAlias = PeriodRestated  # noqa: Y015
+
+@_typing.final
+class ExclusionClaimed(_message.Message):
+    """A party claimed time to be taken out. It counts once whoever the ground asks for has approved it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXCLUSION_ID_FIELD_NUMBER: _builtins.int
+    AGREEMENT_ID_FIELD_NUMBER: _builtins.int
+    EXCLUSION_CLASS_FIELD_NUMBER: _builtins.int
+    SERVICE_FIELD_NUMBER: _builtins.int
+    COMPONENTS_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    CLAIMED_BY_FIELD_NUMBER: _builtins.int
+    RECORDED_AT_FIELD_NUMBER: _builtins.int
+    PROVIDER_FIELD_NUMBER: _builtins.int
+    CUSTOMER_FIELD_NUMBER: _builtins.int
+    exclusion_id: _builtins.str
+    agreement_id: _builtins.str
+    exclusion_class: _builtins.str
+    service: _builtins.str
+    start: _builtins.str
+    end: _builtins.str
+    reason: _builtins.str
+    claimed_by: _builtins.str
+    recorded_at: _builtins.str
+    provider: _builtins.str
+    customer: _builtins.str
+    @_builtins.property
+    def components(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        exclusion_id: _builtins.str = ...,
+        agreement_id: _builtins.str = ...,
+        exclusion_class: _builtins.str = ...,
+        service: _builtins.str = ...,
+        components: _abc.Iterable[_builtins.str] | None = ...,
+        start: _builtins.str = ...,
+        end: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        claimed_by: _builtins.str = ...,
+        recorded_at: _builtins.str = ...,
+        provider: _builtins.str = ...,
+        customer: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_id", b"agreement_id", "claimed_by", b"claimed_by", "components", b"components", "customer", b"customer", "end", b"end", "exclusion_class", b"exclusion_class", "exclusion_id", b"exclusion_id", "provider", b"provider", "reason", b"reason", "recorded_at", b"recorded_at", "service", b"service", "start", b"start"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExclusionClaimed: _TypeAlias = ExclusionClaimed  # noqa: Y015
+
+@_typing.final
+class ExclusionDecided(_message.Message):
+    """Approved, refused or withdrawn by an organisation."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXCLUSION_ID_FIELD_NUMBER: _builtins.int
+    AGREEMENT_ID_FIELD_NUMBER: _builtins.int
+    EXCLUSION_CLASS_FIELD_NUMBER: _builtins.int
+    DECISION_FIELD_NUMBER: _builtins.int
+    ORGANISATION_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    RECORDED_AT_FIELD_NUMBER: _builtins.int
+    PROVIDER_FIELD_NUMBER: _builtins.int
+    CUSTOMER_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    exclusion_id: _builtins.str
+    agreement_id: _builtins.str
+    exclusion_class: _builtins.str
+    decision: _builtins.str
+    """approved, refused, withdrawn"""
+    organisation: _builtins.str
+    reason: _builtins.str
+    recorded_at: _builtins.str
+    provider: _builtins.str
+    customer: _builtins.str
+    start: _builtins.str
+    end: _builtins.str
+    def __init__(
+        self,
+        *,
+        exclusion_id: _builtins.str = ...,
+        agreement_id: _builtins.str = ...,
+        exclusion_class: _builtins.str = ...,
+        decision: _builtins.str = ...,
+        organisation: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        recorded_at: _builtins.str = ...,
+        provider: _builtins.str = ...,
+        customer: _builtins.str = ...,
+        start: _builtins.str = ...,
+        end: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_id", b"agreement_id", "customer", b"customer", "decision", b"decision", "end", b"end", "exclusion_class", b"exclusion_class", "exclusion_id", b"exclusion_id", "organisation", b"organisation", "provider", b"provider", "reason", b"reason", "recorded_at", b"recorded_at", "start", b"start"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExclusionDecided: _TypeAlias = ExclusionDecided  # noqa: Y015
+
+@_typing.final
+class DisputeSettled(_message.Message):
+    """An auditor settled whether an objective was down."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AGREEMENT_ID_FIELD_NUMBER: _builtins.int
+    OBJECTIVE_ID_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    DOWN_FIELD_NUMBER: _builtins.int
+    ORGANISATION_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    RECORDED_AT_FIELD_NUMBER: _builtins.int
+    PROVIDER_FIELD_NUMBER: _builtins.int
+    CUSTOMER_FIELD_NUMBER: _builtins.int
+    agreement_id: _builtins.str
+    objective_id: _builtins.str
+    start: _builtins.str
+    end: _builtins.str
+    down: _builtins.bool
+    organisation: _builtins.str
+    reason: _builtins.str
+    recorded_at: _builtins.str
+    provider: _builtins.str
+    customer: _builtins.str
+    def __init__(
+        self,
+        *,
+        agreement_id: _builtins.str = ...,
+        objective_id: _builtins.str = ...,
+        start: _builtins.str = ...,
+        end: _builtins.str = ...,
+        down: _builtins.bool = ...,
+        organisation: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        recorded_at: _builtins.str = ...,
+        provider: _builtins.str = ...,
+        customer: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_id", b"agreement_id", "customer", b"customer", "down", b"down", "end", b"end", "objective_id", b"objective_id", "organisation", b"organisation", "provider", b"provider", "reason", b"reason", "recorded_at", b"recorded_at", "start", b"start"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DisputeSettled: _TypeAlias = DisputeSettled  # noqa: Y015

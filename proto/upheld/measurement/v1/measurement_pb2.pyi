@@ -198,3 +198,1117 @@ class ClosePeriodRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ClosePeriodRequest: _TypeAlias = ClosePeriodRequest  # noqa: Y015
+
+@_typing.final
+class Exclusion(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    AGREEMENT_ID_FIELD_NUMBER: _builtins.int
+    EXCLUSION_CLASS_FIELD_NUMBER: _builtins.int
+    SERVICE_FIELD_NUMBER: _builtins.int
+    COMPONENTS_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    CLAIMED_BY_FIELD_NUMBER: _builtins.int
+    CLAIMED_AT_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    AWAITS_FIELD_NUMBER: _builtins.int
+    DECISIONS_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    agreement_id: _builtins.str
+    exclusion_class: _builtins.str
+    service: _builtins.str
+    start: _builtins.str
+    """instants, [start, end)"""
+    end: _builtins.str
+    reason: _builtins.str
+    claimed_by: _builtins.str
+    """organisation"""
+    claimed_at: _builtins.str
+    status: _builtins.str
+    """pending, approved, refused, withdrawn"""
+    subject: _builtins.str
+    """who claimed it for the organisation"""
+    @_builtins.property
+    def components(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """empty: all of the service"""
+
+    @_builtins.property
+    def awaits(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """organisations whose approval is missing"""
+
+    @_builtins.property
+    def decisions(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExclusionDecision]: ...
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        agreement_id: _builtins.str = ...,
+        exclusion_class: _builtins.str = ...,
+        service: _builtins.str = ...,
+        components: _abc.Iterable[_builtins.str] | None = ...,
+        start: _builtins.str = ...,
+        end: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        claimed_by: _builtins.str = ...,
+        claimed_at: _builtins.str = ...,
+        status: _builtins.str = ...,
+        awaits: _abc.Iterable[_builtins.str] | None = ...,
+        decisions: _abc.Iterable[Global___ExclusionDecision] | None = ...,
+        subject: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_id", b"agreement_id", "awaits", b"awaits", "claimed_at", b"claimed_at", "claimed_by", b"claimed_by", "components", b"components", "decisions", b"decisions", "end", b"end", "exclusion_class", b"exclusion_class", "id", b"id", "reason", b"reason", "service", b"service", "start", b"start", "status", b"status", "subject", b"subject"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Exclusion: _TypeAlias = Exclusion  # noqa: Y015
+
+@_typing.final
+class ExclusionDecision(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DECISION_FIELD_NUMBER: _builtins.int
+    ORGANISATION_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    RECORDED_AT_FIELD_NUMBER: _builtins.int
+    decision: _builtins.str
+    """approved, refused, withdrawn"""
+    organisation: _builtins.str
+    subject: _builtins.str
+    reason: _builtins.str
+    recorded_at: _builtins.str
+    def __init__(
+        self,
+        *,
+        decision: _builtins.str = ...,
+        organisation: _builtins.str = ...,
+        subject: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        recorded_at: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision", b"decision", "organisation", b"organisation", "reason", b"reason", "recorded_at", b"recorded_at", "subject", b"subject"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExclusionDecision: _TypeAlias = ExclusionDecision  # noqa: Y015
+
+@_typing.final
+class ClaimExclusionRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AGREEMENT_ID_FIELD_NUMBER: _builtins.int
+    EXCLUSION_CLASS_FIELD_NUMBER: _builtins.int
+    SERVICE_FIELD_NUMBER: _builtins.int
+    COMPONENTS_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    agreement_id: _builtins.str
+    exclusion_class: _builtins.str
+    service: _builtins.str
+    start: _builtins.str
+    end: _builtins.str
+    reason: _builtins.str
+    @_builtins.property
+    def components(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        agreement_id: _builtins.str = ...,
+        exclusion_class: _builtins.str = ...,
+        service: _builtins.str = ...,
+        components: _abc.Iterable[_builtins.str] | None = ...,
+        start: _builtins.str = ...,
+        end: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_id", b"agreement_id", "components", b"components", "end", b"end", "exclusion_class", b"exclusion_class", "reason", b"reason", "service", b"service", "start", b"start"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClaimExclusionRequest: _TypeAlias = ClaimExclusionRequest  # noqa: Y015
+
+@_typing.final
+class ListExclusionsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AGREEMENT_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    KNOWN_AT_FIELD_NUMBER: _builtins.int
+    agreement_id: _builtins.str
+    page_size: _builtins.int
+    page_token: _builtins.str
+    known_at: _builtins.str
+    def __init__(
+        self,
+        *,
+        agreement_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        known_at: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_id", b"agreement_id", "known_at", b"known_at", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListExclusionsRequest: _TypeAlias = ListExclusionsRequest  # noqa: Y015
+
+@_typing.final
+class ListExclusionsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXCLUSIONS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    @_builtins.property
+    def exclusions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Exclusion]: ...
+    def __init__(
+        self,
+        *,
+        exclusions: _abc.Iterable[Global___Exclusion] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["exclusions", b"exclusions", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListExclusionsResponse: _TypeAlias = ListExclusionsResponse  # noqa: Y015
+
+@_typing.final
+class ApproveExclusionRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXCLUSION_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    exclusion_id: _builtins.str
+    reason: _builtins.str
+    def __init__(
+        self,
+        *,
+        exclusion_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["exclusion_id", b"exclusion_id", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ApproveExclusionRequest: _TypeAlias = ApproveExclusionRequest  # noqa: Y015
+
+@_typing.final
+class RefuseExclusionRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXCLUSION_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    exclusion_id: _builtins.str
+    reason: _builtins.str
+    def __init__(
+        self,
+        *,
+        exclusion_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["exclusion_id", b"exclusion_id", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RefuseExclusionRequest: _TypeAlias = RefuseExclusionRequest  # noqa: Y015
+
+@_typing.final
+class WithdrawExclusionRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXCLUSION_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    exclusion_id: _builtins.str
+    reason: _builtins.str
+    def __init__(
+        self,
+        *,
+        exclusion_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["exclusion_id", b"exclusion_id", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WithdrawExclusionRequest: _TypeAlias = WithdrawExclusionRequest  # noqa: Y015
+
+@_typing.final
+class Disputes(_message.Message):
+    """Of one month, by objective and segment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AGREEMENT_ID_FIELD_NUMBER: _builtins.int
+    PERIOD_FIELD_NUMBER: _builtins.int
+    OBJECTIVES_FIELD_NUMBER: _builtins.int
+    OPEN_US_FIELD_NUMBER: _builtins.int
+    SETTLED_US_FIELD_NUMBER: _builtins.int
+    agreement_id: _builtins.str
+    period: _builtins.str
+    open_us: _builtins.int
+    settled_us: _builtins.int
+    """by an auditor"""
+    @_builtins.property
+    def objectives(self) -> _containers.RepeatedCompositeFieldContainer[Global___ObjectiveDisputes]: ...
+    def __init__(
+        self,
+        *,
+        agreement_id: _builtins.str = ...,
+        period: _builtins.str = ...,
+        objectives: _abc.Iterable[Global___ObjectiveDisputes] | None = ...,
+        open_us: _builtins.int = ...,
+        settled_us: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_id", b"agreement_id", "objectives", b"objectives", "open_us", b"open_us", "period", b"period", "settled_us", b"settled_us"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Disputes: _TypeAlias = Disputes  # noqa: Y015
+
+@_typing.final
+class ObjectiveDisputes(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OBJECTIVE_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    TERMS_VERSION_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    RULE_FIELD_NUMBER: _builtins.int
+    PROVIDER_DOWN_US_FIELD_NUMBER: _builtins.int
+    CUSTOMER_DOWN_US_FIELD_NUMBER: _builtins.int
+    CUSTOMER_REPORTED_FIELD_NUMBER: _builtins.int
+    OPEN_US_FIELD_NUMBER: _builtins.int
+    SETTLED_US_FIELD_NUMBER: _builtins.int
+    DISPUTES_FIELD_NUMBER: _builtins.int
+    objective_id: _builtins.str
+    name: _builtins.str
+    terms_version: _builtins.int
+    start: _builtins.str
+    end: _builtins.str
+    rule: _builtins.str
+    """of the terms: provider, customer, either-down, both-down, auditor"""
+    provider_down_us: _builtins.int
+    customer_down_us: _builtins.int
+    """0 where the customer has no reading"""
+    customer_reported: _builtins.bool
+    open_us: _builtins.int
+    settled_us: _builtins.int
+    @_builtins.property
+    def disputes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Dispute]: ...
+    def __init__(
+        self,
+        *,
+        objective_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        terms_version: _builtins.int = ...,
+        start: _builtins.str = ...,
+        end: _builtins.str = ...,
+        rule: _builtins.str = ...,
+        provider_down_us: _builtins.int = ...,
+        customer_down_us: _builtins.int = ...,
+        customer_reported: _builtins.bool = ...,
+        open_us: _builtins.int = ...,
+        settled_us: _builtins.int = ...,
+        disputes: _abc.Iterable[Global___Dispute] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_down_us", b"customer_down_us", "customer_reported", b"customer_reported", "disputes", b"disputes", "end", b"end", "name", b"name", "objective_id", b"objective_id", "open_us", b"open_us", "provider_down_us", b"provider_down_us", "rule", b"rule", "settled_us", b"settled_us", "start", b"start", "terms_version", b"terms_version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ObjectiveDisputes: _TypeAlias = ObjectiveDisputes  # noqa: Y015
+
+@_typing.final
+class Dispute(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    DURATION_US_FIELD_NUMBER: _builtins.int
+    SAID_DOWN_BY_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    DOWN_FIELD_NUMBER: _builtins.int
+    SETTLED_BY_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    SETTLED_AT_FIELD_NUMBER: _builtins.int
+    start: _builtins.str
+    end: _builtins.str
+    duration_us: _builtins.int
+    said_down_by: _builtins.str
+    """provider or customer: the side that alone says down"""
+    status: _builtins.str
+    """open, settled, by-rule"""
+    down: _builtins.bool
+    """how it counts now"""
+    settled_by: _builtins.str
+    """organisation"""
+    reason: _builtins.str
+    settled_at: _builtins.str
+    def __init__(
+        self,
+        *,
+        start: _builtins.str = ...,
+        end: _builtins.str = ...,
+        duration_us: _builtins.int = ...,
+        said_down_by: _builtins.str = ...,
+        status: _builtins.str = ...,
+        down: _builtins.bool = ...,
+        settled_by: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        settled_at: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["down", b"down", "duration_us", b"duration_us", "end", b"end", "reason", b"reason", "said_down_by", b"said_down_by", "settled_at", b"settled_at", "settled_by", b"settled_by", "start", b"start", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Dispute: _TypeAlias = Dispute  # noqa: Y015
+
+@_typing.final
+class Settlement(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AGREEMENT_ID_FIELD_NUMBER: _builtins.int
+    OBJECTIVE_ID_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    DOWN_FIELD_NUMBER: _builtins.int
+    SETTLED_BY_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    SETTLED_AT_FIELD_NUMBER: _builtins.int
+    agreement_id: _builtins.str
+    objective_id: _builtins.str
+    start: _builtins.str
+    end: _builtins.str
+    down: _builtins.bool
+    settled_by: _builtins.str
+    reason: _builtins.str
+    settled_at: _builtins.str
+    def __init__(
+        self,
+        *,
+        agreement_id: _builtins.str = ...,
+        objective_id: _builtins.str = ...,
+        start: _builtins.str = ...,
+        end: _builtins.str = ...,
+        down: _builtins.bool = ...,
+        settled_by: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        settled_at: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_id", b"agreement_id", "down", b"down", "end", b"end", "objective_id", b"objective_id", "reason", b"reason", "settled_at", b"settled_at", "settled_by", b"settled_by", "start", b"start"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Settlement: _TypeAlias = Settlement  # noqa: Y015
+
+@_typing.final
+class ListDisputesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AGREEMENT_ID_FIELD_NUMBER: _builtins.int
+    PERIOD_FIELD_NUMBER: _builtins.int
+    KNOWN_AT_FIELD_NUMBER: _builtins.int
+    agreement_id: _builtins.str
+    period: _builtins.str
+    known_at: _builtins.str
+    def __init__(
+        self,
+        *,
+        agreement_id: _builtins.str = ...,
+        period: _builtins.str = ...,
+        known_at: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_id", b"agreement_id", "known_at", b"known_at", "period", b"period"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDisputesRequest: _TypeAlias = ListDisputesRequest  # noqa: Y015
+
+@_typing.final
+class SettleDisputeRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AGREEMENT_ID_FIELD_NUMBER: _builtins.int
+    OBJECTIVE_ID_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    DOWN_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    agreement_id: _builtins.str
+    objective_id: _builtins.str
+    start: _builtins.str
+    end: _builtins.str
+    down: _builtins.bool
+    reason: _builtins.str
+    def __init__(
+        self,
+        *,
+        agreement_id: _builtins.str = ...,
+        objective_id: _builtins.str = ...,
+        start: _builtins.str = ...,
+        end: _builtins.str = ...,
+        down: _builtins.bool = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_id", b"agreement_id", "down", b"down", "end", b"end", "objective_id", b"objective_id", "reason", b"reason", "start", b"start"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SettleDisputeRequest: _TypeAlias = SettleDisputeRequest  # noqa: Y015
+
+@_typing.final
+class ExplainAssessmentRequest(_message.Message):
+    """No objective named: all of them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AGREEMENT_ID_FIELD_NUMBER: _builtins.int
+    PERIOD_FIELD_NUMBER: _builtins.int
+    OBJECTIVE_ID_FIELD_NUMBER: _builtins.int
+    KNOWN_AT_FIELD_NUMBER: _builtins.int
+    agreement_id: _builtins.str
+    period: _builtins.str
+    objective_id: _builtins.str
+    known_at: _builtins.str
+    def __init__(
+        self,
+        *,
+        agreement_id: _builtins.str = ...,
+        period: _builtins.str = ...,
+        objective_id: _builtins.str = ...,
+        known_at: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_id", b"agreement_id", "known_at", b"known_at", "objective_id", b"objective_id", "period", b"period"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainAssessmentRequest: _TypeAlias = ExplainAssessmentRequest  # noqa: Y015
+
+@_typing.final
+class Explanation(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AGREEMENT_ID_FIELD_NUMBER: _builtins.int
+    PERIOD_FIELD_NUMBER: _builtins.int
+    CLOSED_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    MEASURED_UNTIL_FIELD_NUMBER: _builtins.int
+    CALCULATOR_VERSION_FIELD_NUMBER: _builtins.int
+    OBJECTIVES_FIELD_NUMBER: _builtins.int
+    agreement_id: _builtins.str
+    period: _builtins.str
+    closed: _builtins.bool
+    revision: _builtins.int
+    measured_until: _builtins.str
+    calculator_version: _builtins.str
+    @_builtins.property
+    def objectives(self) -> _containers.RepeatedCompositeFieldContainer[Global___ObjectiveExplanation]: ...
+    def __init__(
+        self,
+        *,
+        agreement_id: _builtins.str = ...,
+        period: _builtins.str = ...,
+        closed: _builtins.bool = ...,
+        revision: _builtins.int = ...,
+        measured_until: _builtins.str = ...,
+        calculator_version: _builtins.str = ...,
+        objectives: _abc.Iterable[Global___ObjectiveExplanation] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_id", b"agreement_id", "calculator_version", b"calculator_version", "closed", b"closed", "measured_until", b"measured_until", "objectives", b"objectives", "period", b"period", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Explanation: _TypeAlias = Explanation  # noqa: Y015
+
+@_typing.final
+class ObjectiveExplanation(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OBJECTIVE_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    TERMS_VERSION_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    CLAUSE_FIELD_NUMBER: _builtins.int
+    VERDICT_FIELD_NUMBER: _builtins.int
+    ATTAINMENT_PERCENT_FIELD_NUMBER: _builtins.int
+    NEEDED_FIELD_NUMBER: _builtins.int
+    PROOF_FIELD_NUMBER: _builtins.int
+    ELAPSED_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
+    MEMBERS_FIELD_NUMBER: _builtins.int
+    objective_id: _builtins.str
+    name: _builtins.str
+    terms_version: _builtins.int
+    start: _builtins.str
+    end: _builtins.str
+    clause: _builtins.str
+    verdict: _builtins.str
+    attainment_percent: _builtins.str
+    needed: _builtins.str
+    """what would settle an undetermined verdict, in words"""
+    @_builtins.property
+    def proof(self) -> Global___Proof:
+        """the figure's whole, as its good and bad part"""
+
+    @_builtins.property
+    def elapsed(self) -> Global___Proof:
+        """of a figure of time: where all time of the interval went"""
+
+    @_builtins.property
+    def refused(self) -> _containers.RepeatedCompositeFieldContainer[Global___RefusedExclusion]: ...
+    @_builtins.property
+    def members(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """of a composite: the objectives it is about"""
+
+    def __init__(
+        self,
+        *,
+        objective_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        terms_version: _builtins.int = ...,
+        start: _builtins.str = ...,
+        end: _builtins.str = ...,
+        clause: _builtins.str = ...,
+        verdict: _builtins.str = ...,
+        attainment_percent: _builtins.str = ...,
+        needed: _builtins.str = ...,
+        proof: Global___Proof | None = ...,
+        elapsed: Global___Proof | None = ...,
+        refused: _abc.Iterable[Global___RefusedExclusion] | None = ...,
+        members: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["elapsed", b"elapsed", "proof", b"proof"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attainment_percent", b"attainment_percent", "clause", b"clause", "elapsed", b"elapsed", "end", b"end", "members", b"members", "name", b"name", "needed", b"needed", "objective_id", b"objective_id", "proof", b"proof", "refused", b"refused", "start", b"start", "terms_version", b"terms_version", "verdict", b"verdict"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ObjectiveExplanation: _TypeAlias = ObjectiveExplanation  # noqa: Y015
+
+@_typing.final
+class Proof(_message.Message):
+    """At every node the children add up to the node exactly, where there are any."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LABEL_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    UNIT_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    REFS_FIELD_NUMBER: _builtins.int
+    CHILDREN_FIELD_NUMBER: _builtins.int
+    label: _builtins.str
+    amount: _builtins.str
+    """integer"""
+    unit: _builtins.str
+    note: _builtins.str
+    start: _builtins.str
+    end: _builtins.str
+    @_builtins.property
+    def refs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def children(self) -> _containers.RepeatedCompositeFieldContainer[Global___Proof]: ...
+    def __init__(
+        self,
+        *,
+        label: _builtins.str = ...,
+        amount: _builtins.str = ...,
+        unit: _builtins.str = ...,
+        note: _builtins.str = ...,
+        start: _builtins.str = ...,
+        end: _builtins.str = ...,
+        refs: _abc.Iterable[_builtins.str] | None = ...,
+        children: _abc.Iterable[Global___Proof] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "children", b"children", "end", b"end", "label", b"label", "note", b"note", "refs", b"refs", "start", b"start", "unit", b"unit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Proof: _TypeAlias = Proof  # noqa: Y015
+
+@_typing.final
+class RefusedExclusion(_message.Message):
+    """A window, or the part of one, that takes no time out."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    EXCLUSION_CLASS_FIELD_NUMBER: _builtins.int
+    CLAUSE_FIELD_NUMBER: _builtins.int
+    SERVICE_FIELD_NUMBER: _builtins.int
+    COMPONENTS_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    RULE_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    exclusion_class: _builtins.str
+    clause: _builtins.str
+    service: _builtins.str
+    start: _builtins.str
+    end: _builtins.str
+    reason: _builtins.str
+    rule: _builtins.str
+    """what it broke, in words"""
+    @_builtins.property
+    def components(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        exclusion_class: _builtins.str = ...,
+        clause: _builtins.str = ...,
+        service: _builtins.str = ...,
+        components: _abc.Iterable[_builtins.str] | None = ...,
+        start: _builtins.str = ...,
+        end: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        rule: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clause", b"clause", "components", b"components", "end", b"end", "exclusion_class", b"exclusion_class", "id", b"id", "reason", b"reason", "rule", b"rule", "service", b"service", "start", b"start"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RefusedExclusion: _TypeAlias = RefusedExclusion  # noqa: Y015
+
+@_typing.final
+class GetOutlookRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AGREEMENT_ID_FIELD_NUMBER: _builtins.int
+    PERIOD_FIELD_NUMBER: _builtins.int
+    KNOWN_AT_FIELD_NUMBER: _builtins.int
+    agreement_id: _builtins.str
+    period: _builtins.str
+    known_at: _builtins.str
+    def __init__(
+        self,
+        *,
+        agreement_id: _builtins.str = ...,
+        period: _builtins.str = ...,
+        known_at: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_id", b"agreement_id", "known_at", b"known_at", "period", b"period"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetOutlookRequest: _TypeAlias = GetOutlookRequest  # noqa: Y015
+
+@_typing.final
+class Outlook(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AGREEMENT_ID_FIELD_NUMBER: _builtins.int
+    PERIOD_FIELD_NUMBER: _builtins.int
+    CLOSED_FIELD_NUMBER: _builtins.int
+    MEASURED_UNTIL_FIELD_NUMBER: _builtins.int
+    OBJECTIVES_FIELD_NUMBER: _builtins.int
+    agreement_id: _builtins.str
+    period: _builtins.str
+    closed: _builtins.bool
+    measured_until: _builtins.str
+    @_builtins.property
+    def objectives(self) -> _containers.RepeatedCompositeFieldContainer[Global___ObjectiveOutlook]: ...
+    def __init__(
+        self,
+        *,
+        agreement_id: _builtins.str = ...,
+        period: _builtins.str = ...,
+        closed: _builtins.bool = ...,
+        measured_until: _builtins.str = ...,
+        objectives: _abc.Iterable[Global___ObjectiveOutlook] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_id", b"agreement_id", "closed", b"closed", "measured_until", b"measured_until", "objectives", b"objectives", "period", b"period"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Outlook: _TypeAlias = Outlook  # noqa: Y015
+
+@_typing.final
+class ObjectiveOutlook(_message.Message):
+    """Of one segment; over, it has no rates, no alert and no forecast."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OBJECTIVE_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    TERMS_VERSION_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    TARGET_PERCENT_FIELD_NUMBER: _builtins.int
+    VERDICT_FIELD_NUMBER: _builtins.int
+    PROGRESS_FIELD_NUMBER: _builtins.int
+    BURN_RATES_FIELD_NUMBER: _builtins.int
+    ALERT_FIELD_NUMBER: _builtins.int
+    FORECAST_FIELD_NUMBER: _builtins.int
+    NEXT_DUE_FIELD_NUMBER: _builtins.int
+    objective_id: _builtins.str
+    name: _builtins.str
+    terms_version: _builtins.int
+    start: _builtins.str
+    end: _builtins.str
+    target_percent: _builtins.str
+    verdict: _builtins.str
+    next_due: _builtins.str
+    """when the next ticket is missed if nothing more is reported"""
+    @_builtins.property
+    def progress(self) -> _assessment_pb2.Progress: ...
+    @_builtins.property
+    def burn_rates(self) -> _containers.RepeatedCompositeFieldContainer[Global___BurnRate]: ...
+    @_builtins.property
+    def alert(self) -> _assessment_pb2.BurnAlert: ...
+    @_builtins.property
+    def forecast(self) -> Global___Forecast: ...
+    def __init__(
+        self,
+        *,
+        objective_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        terms_version: _builtins.int = ...,
+        start: _builtins.str = ...,
+        end: _builtins.str = ...,
+        target_percent: _builtins.str = ...,
+        verdict: _builtins.str = ...,
+        progress: _assessment_pb2.Progress | None = ...,
+        burn_rates: _abc.Iterable[Global___BurnRate] | None = ...,
+        alert: _assessment_pb2.BurnAlert | None = ...,
+        forecast: Global___Forecast | None = ...,
+        next_due: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["alert", b"alert", "forecast", b"forecast", "progress", b"progress"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alert", b"alert", "burn_rates", b"burn_rates", "end", b"end", "forecast", b"forecast", "name", b"name", "next_due", b"next_due", "objective_id", b"objective_id", "progress", b"progress", "start", b"start", "target_percent", b"target_percent", "terms_version", b"terms_version", "verdict", b"verdict"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ObjectiveOutlook: _TypeAlias = ObjectiveOutlook  # noqa: Y015
+
+@_typing.final
+class BurnRate(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WINDOW_S_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    BAD_FIELD_NUMBER: _builtins.int
+    WHOLE_FIELD_NUMBER: _builtins.int
+    RATE_FIELD_NUMBER: _builtins.int
+    window_s: _builtins.int
+    start: _builtins.str
+    end: _builtins.str
+    bad: _builtins.str
+    """integers of the objective's unit"""
+    whole: _builtins.str
+    rate: _builtins.str
+    """exact ratio; empty: there is none"""
+    def __init__(
+        self,
+        *,
+        window_s: _builtins.int = ...,
+        start: _builtins.str = ...,
+        end: _builtins.str = ...,
+        bad: _builtins.str = ...,
+        whole: _builtins.str = ...,
+        rate: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bad", b"bad", "end", b"end", "rate", b"rate", "start", b"start", "whole", b"whole", "window_s", b"window_s"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BurnRate: _TypeAlias = BurnRate  # noqa: Y015
+
+@_typing.final
+class Forecast(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXPECTED_PERCENT_FIELD_NUMBER: _builtins.int
+    LOW_PERCENT_FIELD_NUMBER: _builtins.int
+    HIGH_PERCENT_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_PERCENT_FIELD_NUMBER: _builtins.int
+    DAYS_SEEN_FIELD_NUMBER: _builtins.int
+    expected_percent: _builtins.str
+    low_percent: _builtins.str
+    high_percent: _builtins.str
+    confidence_percent: _builtins.str
+    days_seen: _builtins.int
+    def __init__(
+        self,
+        *,
+        expected_percent: _builtins.str = ...,
+        low_percent: _builtins.str = ...,
+        high_percent: _builtins.str = ...,
+        confidence_percent: _builtins.str = ...,
+        days_seen: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence_percent", b"confidence_percent", "days_seen", b"days_seen", "expected_percent", b"expected_percent", "high_percent", b"high_percent", "low_percent", b"low_percent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Forecast: _TypeAlias = Forecast  # noqa: Y015
+
+@_typing.final
+class PreviewChangeRequest(_message.Message):
+    """`document` is a terms document in YAML or JSON; empty: the terms stay. `effective_on` empty: the document's own."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AGREEMENT_ID_FIELD_NUMBER: _builtins.int
+    DOCUMENT_FIELD_NUMBER: _builtins.int
+    EFFECTIVE_ON_FIELD_NUMBER: _builtins.int
+    EXCLUSION_FIELD_NUMBER: _builtins.int
+    CALCULATOR_VERSION_FIELD_NUMBER: _builtins.int
+    agreement_id: _builtins.str
+    document: _builtins.str
+    effective_on: _builtins.str
+    calculator_version: _builtins.str
+    @_builtins.property
+    def exclusion(self) -> Global___PreviewedExclusion: ...
+    def __init__(
+        self,
+        *,
+        agreement_id: _builtins.str = ...,
+        document: _builtins.str = ...,
+        effective_on: _builtins.str = ...,
+        exclusion: Global___PreviewedExclusion | None = ...,
+        calculator_version: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["exclusion", b"exclusion"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_id", b"agreement_id", "calculator_version", b"calculator_version", "document", b"document", "effective_on", b"effective_on", "exclusion", b"exclusion"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreviewChangeRequest: _TypeAlias = PreviewChangeRequest  # noqa: Y015
+
+@_typing.final
+class PreviewedExclusion(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXCLUSION_CLASS_FIELD_NUMBER: _builtins.int
+    SERVICE_FIELD_NUMBER: _builtins.int
+    COMPONENTS_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    exclusion_class: _builtins.str
+    service: _builtins.str
+    start: _builtins.str
+    end: _builtins.str
+    reason: _builtins.str
+    @_builtins.property
+    def components(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        exclusion_class: _builtins.str = ...,
+        service: _builtins.str = ...,
+        components: _abc.Iterable[_builtins.str] | None = ...,
+        start: _builtins.str = ...,
+        end: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["components", b"components", "end", b"end", "exclusion_class", b"exclusion_class", "reason", b"reason", "service", b"service", "start", b"start"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreviewedExclusion: _TypeAlias = PreviewedExclusion  # noqa: Y015
+
+@_typing.final
+class Preview(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AGREEMENT_ID_FIELD_NUMBER: _builtins.int
+    PERIODS_FIELD_NUMBER: _builtins.int
+    APPROVAL_NEEDED_FIELD_NUMBER: _builtins.int
+    CLOSED_PERIODS_FIELD_NUMBER: _builtins.int
+    APPROVAL_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
+    agreement_id: _builtins.str
+    approval_needed: _builtins.bool
+    """a closed month would be restated"""
+    approval: _builtins.str
+    """who gives it, in words"""
+    @_builtins.property
+    def periods(self) -> _containers.RepeatedCompositeFieldContainer[Global___PreviewedPeriod]: ...
+    @_builtins.property
+    def closed_periods(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def refused(self) -> _containers.RepeatedCompositeFieldContainer[Global___RefusedExclusion]: ...
+    def __init__(
+        self,
+        *,
+        agreement_id: _builtins.str = ...,
+        periods: _abc.Iterable[Global___PreviewedPeriod] | None = ...,
+        approval_needed: _builtins.bool = ...,
+        closed_periods: _abc.Iterable[_builtins.str] | None = ...,
+        approval: _builtins.str = ...,
+        refused: _abc.Iterable[Global___RefusedExclusion] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_id", b"agreement_id", "approval", b"approval", "approval_needed", b"approval_needed", "closed_periods", b"closed_periods", "periods", b"periods", "refused", b"refused"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Preview: _TypeAlias = Preview  # noqa: Y015
+
+@_typing.final
+class PreviewedPeriod(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERIOD_FIELD_NUMBER: _builtins.int
+    CLOSED_FIELD_NUMBER: _builtins.int
+    MOVES_FIELD_NUMBER: _builtins.int
+    CURRENCY_FIELD_NUMBER: _builtins.int
+    CREDIT_BEFORE_FIELD_NUMBER: _builtins.int
+    CREDIT_AFTER_FIELD_NUMBER: _builtins.int
+    CREDIT_DIFFERENCE_FIELD_NUMBER: _builtins.int
+    OBJECTIVES_FIELD_NUMBER: _builtins.int
+    period: _builtins.str
+    closed: _builtins.bool
+    moves: _builtins.bool
+    currency: _builtins.str
+    credit_before: _builtins.str
+    credit_after: _builtins.str
+    credit_difference: _builtins.str
+    """after minus before, signed decimal"""
+    @_builtins.property
+    def objectives(self) -> _containers.RepeatedCompositeFieldContainer[Global___PreviewedObjective]: ...
+    def __init__(
+        self,
+        *,
+        period: _builtins.str = ...,
+        closed: _builtins.bool = ...,
+        moves: _builtins.bool = ...,
+        currency: _builtins.str = ...,
+        credit_before: _builtins.str = ...,
+        credit_after: _builtins.str = ...,
+        credit_difference: _builtins.str = ...,
+        objectives: _abc.Iterable[Global___PreviewedObjective] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["closed", b"closed", "credit_after", b"credit_after", "credit_before", b"credit_before", "credit_difference", b"credit_difference", "currency", b"currency", "moves", b"moves", "objectives", b"objectives", "period", b"period"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreviewedPeriod: _TypeAlias = PreviewedPeriod  # noqa: Y015
+
+@_typing.final
+class PreviewedObjective(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OBJECTIVE_ID_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
+    MOVES_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    objective_id: _builtins.str
+    start: _builtins.str
+    moves: _builtins.bool
+    @_builtins.property
+    def before(self) -> Global___PreviewedFigure:
+        """absent: there is none"""
+
+    @_builtins.property
+    def after(self) -> Global___PreviewedFigure: ...
+    def __init__(
+        self,
+        *,
+        objective_id: _builtins.str = ...,
+        start: _builtins.str = ...,
+        moves: _builtins.bool = ...,
+        before: Global___PreviewedFigure | None = ...,
+        after: Global___PreviewedFigure | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "moves", b"moves", "objective_id", b"objective_id", "start", b"start"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreviewedObjective: _TypeAlias = PreviewedObjective  # noqa: Y015
+
+@_typing.final
+class PreviewedFigure(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ATTAINMENT_PERCENT_FIELD_NUMBER: _builtins.int
+    VERDICT_FIELD_NUMBER: _builtins.int
+    CREDIT_PERCENT_FIELD_NUMBER: _builtins.int
+    TERMS_VERSION_FIELD_NUMBER: _builtins.int
+    attainment_percent: _builtins.str
+    verdict: _builtins.str
+    credit_percent: _builtins.str
+    terms_version: _builtins.int
+    def __init__(
+        self,
+        *,
+        attainment_percent: _builtins.str = ...,
+        verdict: _builtins.str = ...,
+        credit_percent: _builtins.str = ...,
+        terms_version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attainment_percent", b"attainment_percent", "credit_percent", b"credit_percent", "terms_version", b"terms_version", "verdict", b"verdict"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreviewedFigure: _TypeAlias = PreviewedFigure  # noqa: Y015

@@ -60,6 +60,56 @@ class MeasurementStub:
                 request_serializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.ClosePeriodRequest.SerializeToString,
                 response_deserializer=upheld_dot_measurement_dot_v1_dot_assessment__pb2.Assessment.FromString,
                 _registered_method=True)
+        self.ClaimExclusion = channel.unary_unary(
+                '/upheld.measurement.v1.Measurement/ClaimExclusion',
+                request_serializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.ClaimExclusionRequest.SerializeToString,
+                response_deserializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.Exclusion.FromString,
+                _registered_method=True)
+        self.ListExclusions = channel.unary_unary(
+                '/upheld.measurement.v1.Measurement/ListExclusions',
+                request_serializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.ListExclusionsRequest.SerializeToString,
+                response_deserializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.ListExclusionsResponse.FromString,
+                _registered_method=True)
+        self.ApproveExclusion = channel.unary_unary(
+                '/upheld.measurement.v1.Measurement/ApproveExclusion',
+                request_serializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.ApproveExclusionRequest.SerializeToString,
+                response_deserializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.Exclusion.FromString,
+                _registered_method=True)
+        self.RefuseExclusion = channel.unary_unary(
+                '/upheld.measurement.v1.Measurement/RefuseExclusion',
+                request_serializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.RefuseExclusionRequest.SerializeToString,
+                response_deserializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.Exclusion.FromString,
+                _registered_method=True)
+        self.WithdrawExclusion = channel.unary_unary(
+                '/upheld.measurement.v1.Measurement/WithdrawExclusion',
+                request_serializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.WithdrawExclusionRequest.SerializeToString,
+                response_deserializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.Exclusion.FromString,
+                _registered_method=True)
+        self.ListDisputes = channel.unary_unary(
+                '/upheld.measurement.v1.Measurement/ListDisputes',
+                request_serializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.ListDisputesRequest.SerializeToString,
+                response_deserializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.Disputes.FromString,
+                _registered_method=True)
+        self.SettleDispute = channel.unary_unary(
+                '/upheld.measurement.v1.Measurement/SettleDispute',
+                request_serializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.SettleDisputeRequest.SerializeToString,
+                response_deserializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.Settlement.FromString,
+                _registered_method=True)
+        self.ExplainAssessment = channel.unary_unary(
+                '/upheld.measurement.v1.Measurement/ExplainAssessment',
+                request_serializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.ExplainAssessmentRequest.SerializeToString,
+                response_deserializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.Explanation.FromString,
+                _registered_method=True)
+        self.GetOutlook = channel.unary_unary(
+                '/upheld.measurement.v1.Measurement/GetOutlook',
+                request_serializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.GetOutlookRequest.SerializeToString,
+                response_deserializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.Outlook.FromString,
+                _registered_method=True)
+        self.PreviewChange = channel.unary_unary(
+                '/upheld.measurement.v1.Measurement/PreviewChange',
+                request_serializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.PreviewChangeRequest.SerializeToString,
+                response_deserializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.Preview.FromString,
+                _registered_method=True)
 
 
 class MeasurementServicer:
@@ -98,6 +148,71 @@ class MeasurementServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ClaimExclusion(self, request, context):
+        """A party says that time is to be taken out on a ground of the terms; the ground says who has to approve.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListExclusions(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ApproveExclusion(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RefuseExclusion(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WithdrawExclusion(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDisputes(self, request, context):
+        """Where provider and customer measured the same month and exactly one of them says down.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SettleDispute(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExplainAssessment(self, request, context):
+        """The sums that the figures are, down to the single outage, ticket, slice or day; of a closed month, those of what was closed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetOutlook(self, request, context):
+        """Where a running month is going.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PreviewChange(self, request, context):
+        """What other terms, another exclusion or another calculator would change. Nothing is written.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_MeasurementServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -125,6 +240,56 @@ def add_MeasurementServicer_to_server(servicer, server):
                     servicer.ClosePeriod,
                     request_deserializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.ClosePeriodRequest.FromString,
                     response_serializer=upheld_dot_measurement_dot_v1_dot_assessment__pb2.Assessment.SerializeToString,
+            ),
+            'ClaimExclusion': grpc.unary_unary_rpc_method_handler(
+                    servicer.ClaimExclusion,
+                    request_deserializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.ClaimExclusionRequest.FromString,
+                    response_serializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.Exclusion.SerializeToString,
+            ),
+            'ListExclusions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListExclusions,
+                    request_deserializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.ListExclusionsRequest.FromString,
+                    response_serializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.ListExclusionsResponse.SerializeToString,
+            ),
+            'ApproveExclusion': grpc.unary_unary_rpc_method_handler(
+                    servicer.ApproveExclusion,
+                    request_deserializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.ApproveExclusionRequest.FromString,
+                    response_serializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.Exclusion.SerializeToString,
+            ),
+            'RefuseExclusion': grpc.unary_unary_rpc_method_handler(
+                    servicer.RefuseExclusion,
+                    request_deserializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.RefuseExclusionRequest.FromString,
+                    response_serializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.Exclusion.SerializeToString,
+            ),
+            'WithdrawExclusion': grpc.unary_unary_rpc_method_handler(
+                    servicer.WithdrawExclusion,
+                    request_deserializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.WithdrawExclusionRequest.FromString,
+                    response_serializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.Exclusion.SerializeToString,
+            ),
+            'ListDisputes': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDisputes,
+                    request_deserializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.ListDisputesRequest.FromString,
+                    response_serializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.Disputes.SerializeToString,
+            ),
+            'SettleDispute': grpc.unary_unary_rpc_method_handler(
+                    servicer.SettleDispute,
+                    request_deserializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.SettleDisputeRequest.FromString,
+                    response_serializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.Settlement.SerializeToString,
+            ),
+            'ExplainAssessment': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainAssessment,
+                    request_deserializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.ExplainAssessmentRequest.FromString,
+                    response_serializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.Explanation.SerializeToString,
+            ),
+            'GetOutlook': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetOutlook,
+                    request_deserializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.GetOutlookRequest.FromString,
+                    response_serializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.Outlook.SerializeToString,
+            ),
+            'PreviewChange': grpc.unary_unary_rpc_method_handler(
+                    servicer.PreviewChange,
+                    request_deserializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.PreviewChangeRequest.FromString,
+                    response_serializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.Preview.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -262,6 +427,276 @@ class Measurement:
             '/upheld.measurement.v1.Measurement/ClosePeriod',
             upheld_dot_measurement_dot_v1_dot_measurement__pb2.ClosePeriodRequest.SerializeToString,
             upheld_dot_measurement_dot_v1_dot_assessment__pb2.Assessment.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ClaimExclusion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/upheld.measurement.v1.Measurement/ClaimExclusion',
+            upheld_dot_measurement_dot_v1_dot_measurement__pb2.ClaimExclusionRequest.SerializeToString,
+            upheld_dot_measurement_dot_v1_dot_measurement__pb2.Exclusion.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListExclusions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/upheld.measurement.v1.Measurement/ListExclusions',
+            upheld_dot_measurement_dot_v1_dot_measurement__pb2.ListExclusionsRequest.SerializeToString,
+            upheld_dot_measurement_dot_v1_dot_measurement__pb2.ListExclusionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ApproveExclusion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/upheld.measurement.v1.Measurement/ApproveExclusion',
+            upheld_dot_measurement_dot_v1_dot_measurement__pb2.ApproveExclusionRequest.SerializeToString,
+            upheld_dot_measurement_dot_v1_dot_measurement__pb2.Exclusion.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RefuseExclusion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/upheld.measurement.v1.Measurement/RefuseExclusion',
+            upheld_dot_measurement_dot_v1_dot_measurement__pb2.RefuseExclusionRequest.SerializeToString,
+            upheld_dot_measurement_dot_v1_dot_measurement__pb2.Exclusion.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WithdrawExclusion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/upheld.measurement.v1.Measurement/WithdrawExclusion',
+            upheld_dot_measurement_dot_v1_dot_measurement__pb2.WithdrawExclusionRequest.SerializeToString,
+            upheld_dot_measurement_dot_v1_dot_measurement__pb2.Exclusion.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDisputes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/upheld.measurement.v1.Measurement/ListDisputes',
+            upheld_dot_measurement_dot_v1_dot_measurement__pb2.ListDisputesRequest.SerializeToString,
+            upheld_dot_measurement_dot_v1_dot_measurement__pb2.Disputes.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SettleDispute(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/upheld.measurement.v1.Measurement/SettleDispute',
+            upheld_dot_measurement_dot_v1_dot_measurement__pb2.SettleDisputeRequest.SerializeToString,
+            upheld_dot_measurement_dot_v1_dot_measurement__pb2.Settlement.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainAssessment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/upheld.measurement.v1.Measurement/ExplainAssessment',
+            upheld_dot_measurement_dot_v1_dot_measurement__pb2.ExplainAssessmentRequest.SerializeToString,
+            upheld_dot_measurement_dot_v1_dot_measurement__pb2.Explanation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetOutlook(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/upheld.measurement.v1.Measurement/GetOutlook',
+            upheld_dot_measurement_dot_v1_dot_measurement__pb2.GetOutlookRequest.SerializeToString,
+            upheld_dot_measurement_dot_v1_dot_measurement__pb2.Outlook.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PreviewChange(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/upheld.measurement.v1.Measurement/PreviewChange',
+            upheld_dot_measurement_dot_v1_dot_measurement__pb2.PreviewChangeRequest.SerializeToString,
+            upheld_dot_measurement_dot_v1_dot_measurement__pb2.Preview.FromString,
             options,
             channel_credentials,
             insecure,

@@ -40,6 +40,21 @@ class MeasurementStub:
     MeasureSpan: _grpc.UnaryUnaryMultiCallable[_measurement_pb2.MeasureSpanRequest, _assessment_pb2.ObjectiveResult]
     """The same objective measured over any span of instants: what compares before with after."""
     ClosePeriod: _grpc.UnaryUnaryMultiCallable[_measurement_pb2.ClosePeriodRequest, _assessment_pb2.Assessment]
+    ClaimExclusion: _grpc.UnaryUnaryMultiCallable[_measurement_pb2.ClaimExclusionRequest, _measurement_pb2.Exclusion]
+    """A party says that time is to be taken out on a ground of the terms; the ground says who has to approve."""
+    ListExclusions: _grpc.UnaryUnaryMultiCallable[_measurement_pb2.ListExclusionsRequest, _measurement_pb2.ListExclusionsResponse]
+    ApproveExclusion: _grpc.UnaryUnaryMultiCallable[_measurement_pb2.ApproveExclusionRequest, _measurement_pb2.Exclusion]
+    RefuseExclusion: _grpc.UnaryUnaryMultiCallable[_measurement_pb2.RefuseExclusionRequest, _measurement_pb2.Exclusion]
+    WithdrawExclusion: _grpc.UnaryUnaryMultiCallable[_measurement_pb2.WithdrawExclusionRequest, _measurement_pb2.Exclusion]
+    ListDisputes: _grpc.UnaryUnaryMultiCallable[_measurement_pb2.ListDisputesRequest, _measurement_pb2.Disputes]
+    """Where provider and customer measured the same month and exactly one of them says down."""
+    SettleDispute: _grpc.UnaryUnaryMultiCallable[_measurement_pb2.SettleDisputeRequest, _measurement_pb2.Settlement]
+    ExplainAssessment: _grpc.UnaryUnaryMultiCallable[_measurement_pb2.ExplainAssessmentRequest, _measurement_pb2.Explanation]
+    """The sums that the figures are, down to the single outage, ticket, slice or day; of a closed month, those of what was closed."""
+    GetOutlook: _grpc.UnaryUnaryMultiCallable[_measurement_pb2.GetOutlookRequest, _measurement_pb2.Outlook]
+    """Where a running month is going."""
+    PreviewChange: _grpc.UnaryUnaryMultiCallable[_measurement_pb2.PreviewChangeRequest, _measurement_pb2.Preview]
+    """What other terms, another exclusion or another calculator would change. Nothing is written."""
 
 @_typing.type_check_only
 class MeasurementAsyncStub(MeasurementStub):
@@ -52,6 +67,21 @@ class MeasurementAsyncStub(MeasurementStub):
     MeasureSpan: _aio.UnaryUnaryMultiCallable[_measurement_pb2.MeasureSpanRequest, _assessment_pb2.ObjectiveResult]  # type: ignore[assignment]
     """The same objective measured over any span of instants: what compares before with after."""
     ClosePeriod: _aio.UnaryUnaryMultiCallable[_measurement_pb2.ClosePeriodRequest, _assessment_pb2.Assessment]  # type: ignore[assignment]
+    ClaimExclusion: _aio.UnaryUnaryMultiCallable[_measurement_pb2.ClaimExclusionRequest, _measurement_pb2.Exclusion]  # type: ignore[assignment]
+    """A party says that time is to be taken out on a ground of the terms; the ground says who has to approve."""
+    ListExclusions: _aio.UnaryUnaryMultiCallable[_measurement_pb2.ListExclusionsRequest, _measurement_pb2.ListExclusionsResponse]  # type: ignore[assignment]
+    ApproveExclusion: _aio.UnaryUnaryMultiCallable[_measurement_pb2.ApproveExclusionRequest, _measurement_pb2.Exclusion]  # type: ignore[assignment]
+    RefuseExclusion: _aio.UnaryUnaryMultiCallable[_measurement_pb2.RefuseExclusionRequest, _measurement_pb2.Exclusion]  # type: ignore[assignment]
+    WithdrawExclusion: _aio.UnaryUnaryMultiCallable[_measurement_pb2.WithdrawExclusionRequest, _measurement_pb2.Exclusion]  # type: ignore[assignment]
+    ListDisputes: _aio.UnaryUnaryMultiCallable[_measurement_pb2.ListDisputesRequest, _measurement_pb2.Disputes]  # type: ignore[assignment]
+    """Where provider and customer measured the same month and exactly one of them says down."""
+    SettleDispute: _aio.UnaryUnaryMultiCallable[_measurement_pb2.SettleDisputeRequest, _measurement_pb2.Settlement]  # type: ignore[assignment]
+    ExplainAssessment: _aio.UnaryUnaryMultiCallable[_measurement_pb2.ExplainAssessmentRequest, _measurement_pb2.Explanation]  # type: ignore[assignment]
+    """The sums that the figures are, down to the single outage, ticket, slice or day; of a closed month, those of what was closed."""
+    GetOutlook: _aio.UnaryUnaryMultiCallable[_measurement_pb2.GetOutlookRequest, _measurement_pb2.Outlook]  # type: ignore[assignment]
+    """Where a running month is going."""
+    PreviewChange: _aio.UnaryUnaryMultiCallable[_measurement_pb2.PreviewChangeRequest, _measurement_pb2.Preview]  # type: ignore[assignment]
+    """What other terms, another exclusion or another calculator would change. Nothing is written."""
 
 class MeasurementServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -91,5 +121,80 @@ class MeasurementServicer(metaclass=_abc_1.ABCMeta):
         request: _measurement_pb2.ClosePeriodRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_assessment_pb2.Assessment, _abc.Awaitable[_assessment_pb2.Assessment]]: ...
+
+    @_abc_1.abstractmethod
+    def ClaimExclusion(
+        self,
+        request: _measurement_pb2.ClaimExclusionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_measurement_pb2.Exclusion, _abc.Awaitable[_measurement_pb2.Exclusion]]:
+        """A party says that time is to be taken out on a ground of the terms; the ground says who has to approve."""
+
+    @_abc_1.abstractmethod
+    def ListExclusions(
+        self,
+        request: _measurement_pb2.ListExclusionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_measurement_pb2.ListExclusionsResponse, _abc.Awaitable[_measurement_pb2.ListExclusionsResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ApproveExclusion(
+        self,
+        request: _measurement_pb2.ApproveExclusionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_measurement_pb2.Exclusion, _abc.Awaitable[_measurement_pb2.Exclusion]]: ...
+
+    @_abc_1.abstractmethod
+    def RefuseExclusion(
+        self,
+        request: _measurement_pb2.RefuseExclusionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_measurement_pb2.Exclusion, _abc.Awaitable[_measurement_pb2.Exclusion]]: ...
+
+    @_abc_1.abstractmethod
+    def WithdrawExclusion(
+        self,
+        request: _measurement_pb2.WithdrawExclusionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_measurement_pb2.Exclusion, _abc.Awaitable[_measurement_pb2.Exclusion]]: ...
+
+    @_abc_1.abstractmethod
+    def ListDisputes(
+        self,
+        request: _measurement_pb2.ListDisputesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_measurement_pb2.Disputes, _abc.Awaitable[_measurement_pb2.Disputes]]:
+        """Where provider and customer measured the same month and exactly one of them says down."""
+
+    @_abc_1.abstractmethod
+    def SettleDispute(
+        self,
+        request: _measurement_pb2.SettleDisputeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_measurement_pb2.Settlement, _abc.Awaitable[_measurement_pb2.Settlement]]: ...
+
+    @_abc_1.abstractmethod
+    def ExplainAssessment(
+        self,
+        request: _measurement_pb2.ExplainAssessmentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_measurement_pb2.Explanation, _abc.Awaitable[_measurement_pb2.Explanation]]:
+        """The sums that the figures are, down to the single outage, ticket, slice or day; of a closed month, those of what was closed."""
+
+    @_abc_1.abstractmethod
+    def GetOutlook(
+        self,
+        request: _measurement_pb2.GetOutlookRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_measurement_pb2.Outlook, _abc.Awaitable[_measurement_pb2.Outlook]]:
+        """Where a running month is going."""
+
+    @_abc_1.abstractmethod
+    def PreviewChange(
+        self,
+        request: _measurement_pb2.PreviewChangeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_measurement_pb2.Preview, _abc.Awaitable[_measurement_pb2.Preview]]:
+        """What other terms, another exclusion or another calculator would change. Nothing is written."""
 
 def add_MeasurementServicer_to_server(servicer: MeasurementServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

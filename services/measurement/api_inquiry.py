@@ -1,0 +1,285 @@
+"""The HTTP door to explanation, outlook and preview. Translation only."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Path, Query, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.chassis.http import Acting
+from services.measurement.answers import Count, Moment, Percent, ProgressBody, Ratio
+from services.measurement.inquiry import Change, Claimed, Inquiry
+from services.measurement.party_facts import LONGEST_TEXT
+from services.vocabulary.period import Interval, parse_day, parse_instant, parse_month
+
+AgreementId = Annotated[str, Path(description="The agreement's id", json_schema_extra={"format": "uuid"})]
+Period = Annotated[str, Path(description="A calendar month", examples=["2026-03"])]
+KnownAt = Annotated[str | None, Query(description="As it was known at this instant, RFC 3339", examples=["2026-04-03T00:00:00Z"])]
+One = Annotated[str, Query(description="Only this objective's; empty: all", max_length=LONGEST_TEXT)]
+When = Annotated[str, Field(examples=["2026-03-01T00:00:00Z"], json_schema_extra={"format": "date-time"})]
+
+_LONGEST_DOCUMENT = 262_144
+
+
+class ProofBody(BaseModel):
+    """A node of a proof: where it has children, they add up to its amount exactly. What is empty is left out."""
+
+    label: str
+    amount: Count
+    unit: str
+    note: str = ""
+    start: str = ""
+    end: str = ""
+    refs: list[str] = Field(default=[], description="What it rests on", examples=[["ticket:INC-7"]])
+    children: list[ProofBody] = []
+
+
+class RefusedBody(BaseModel):
+    """A window, or the part of one, that takes no time out, and the rule that it broke."""
+
+    id: str
+    exclusion_class: str
+    clause: str
+    service: str
+    components: list[str]
+    start: Moment
+    end: Moment
+    reason: str
+    rule: str
+
+
+class ObjectiveExplanationBody(BaseModel):
+    """Of one segment."""
+
+    objective_id: str
+    name: str
+    terms_version: int
+    start: Moment
+    end: Moment
+    clause: str
+    verdict: str
+    attainment_percent: Percent
+    needed: str = Field(description="What would settle an undetermined verdict")
+    proof: ProofBody
+    elapsed: ProofBody | None = Field(default=None, description="Of a figure of time: where all time of the interval went")
+    refused: list[RefusedBody]
+    members: list[str] = Field(description="Of a composite: the objectives it is about")
+
+
+class ExplanationBody(BaseModel):
+    """The sums that a month's figures are."""
+
+    agreement_id: str
+    period: str
+    closed: bool
+    measured_until: Moment
+    revision: int
+    calculator_version: str
+    objectives: list[ObjectiveExplanationBody]
+
+
+class BurnRateBody(BaseModel):
+    """How fast the budget went over the window, as far as it lies in the period: 1 spends it exactly in the period."""
+
+    window_s: int
+    start: Moment
+    end: Moment
+    bad: Count
+    whole: Count
+    rate: Ratio
+
+
+class BurnAlertBody(BaseModel):
+    """Both windows burn strictly faster than the factor."""
+
+    severity: Literal["page", "ticket"]
+    factor: Ratio
+    long_window_s: int
+    short_window_s: int
+    long_rate: Ratio
+    short_rate: Ratio
+
+
+class ForecastBody(BaseModel):
+    """Where the segment will probably end: a guess with bounds, never a verdict."""
+
+    expected_percent: Percent
+    low_percent: Percent
+    high_percent: Percent
+    confidence_percent: Percent
+    days_seen: int
+
+
+class ObjectiveOutlookBody(BaseModel):
+    """Of one segment; over, it has no rates, no alert and no forecast."""
+
+    objective_id: str
+    name: str
+    terms_version: int
+    start: Moment
+    end: Moment
+    target_percent: Percent
+    verdict: str
+    progress: ProgressBody
+    burn_rates: list[BurnRateBody]
+    alert: BurnAlertBody | None = None
+    forecast: ForecastBody | None = None
+    next_due: str = Field(description="When the next ticket is missed if nothing more is reported; empty: none is running")
+
+
+class OutlookBody(BaseModel):
+    agreement_id: str
+    period: str
+    closed: bool
+    measured_until: Moment
+    objectives: list[ObjectiveOutlookBody]
+
+
+class PreviewedExclusionBody(BaseModel):
+    """As it would be claimed. No components: all of the service."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    exclusion_class: str = Field(max_length=LONGEST_TEXT)
+    service: str = Field(max_length=LONGEST_TEXT)
+    components: list[str] = Field(default=[], max_length=1_000)
+    start: When
+    end: When
+    reason: str = Field(default="", max_length=LONGEST_TEXT)
+
+
+class PreviewRequestBody(BaseModel):
+    """What is to be tried; at least one of document, exclusion and calculator_version."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    agreement_id: str = Field(json_schema_extra={"format": "uuid"})
+    document: str = Field(default="", max_length=_LONGEST_DOCUMENT, description="A terms document, YAML or JSON, as text")
+    effective_on: str = Field(default="", description="Its first civil day; empty: the document's own", examples=["2026-05-01"])
+    exclusion: PreviewedExclusionBody | None = None
+    calculator_version: str = Field(default="", max_length=20)
+
+
+class PreviewedFigureBody(BaseModel):
+    attainment_percent: Percent
+    verdict: str
+    credit_percent: Percent
+    terms_version: int
+
+
+class PreviewedObjectiveBody(BaseModel):
+    """Of one segment; absent: there is none before, or after."""
+
+    objective_id: str
+    start: Moment
+    moves: bool
+    before: PreviewedFigureBody | None = None
+    after: PreviewedFigureBody | None = None
+
+
+class PreviewedPeriodBody(BaseModel):
+    """A month that the change can touch; the credit is that of the whole month."""
+
+    period: str
+    closed: bool
+    moves: bool
+    currency: str
+    credit_before: str
+    credit_after: str
+    credit_difference: str = Field(description="After minus before, signed", examples=["-1000.00"])
+    objectives: list[PreviewedObjectiveBody]
+
+
+class PreviewBody(BaseModel):
+    """What would change; nothing was written."""
+
+    agreement_id: str
+    periods: list[PreviewedPeriodBody]
+    approval_needed: bool = Field(description="A closed month would be restated")
+    closed_periods: list[str] = Field(description="The closed months that would be")
+    approval: str = Field(description="Who gives it", examples=["signatures of both parties", "by class force-majeure: customer"])
+    refused: list[RefusedBody] = Field(description="What of the exclusion would take no time out even when approved")
+
+
+def router(inquiry: Inquiry) -> APIRouter:
+    """The routes; each one's name is its use case's, by which permissions are granted."""
+    routes = APIRouter(prefix="/v1")
+    _add_explanations(routes, inquiry)
+    _add_outlook(routes, inquiry)
+    _add_previews(routes, inquiry)
+    return routes
+
+
+def _add_explanations(routes: APIRouter, inquiry: Inquiry) -> None:
+    @routes.get(
+        "/assessments/{agreement_id}/{period}/explanation",
+        response_model=ExplanationBody,
+        response_model_exclude_unset=True,
+        operation_id="explain_assessment",
+        tags=["assessments"],
+    )
+    async def explain_assessment(
+        agreement_id: AgreementId, period: Period, context: Acting, objective_id: One = "", known_at: KnownAt = None
+    ) -> dict[str, object]:
+        """The sums that the figures are, down to the single outage, ticket, slice or day; of a closed month, of what was closed."""
+        known = parse_instant(known_at, place="known_at") if known_at else None
+        month = parse_month(period, place="period")
+        return await inquiry.explanation(agreement_id, month, objective_id=objective_id, known_at=known, caller=context.caller)
+
+    @routes.get(
+        "/assessments/{agreement_id}/{period}/timeline.svg",
+        response_class=Response,
+        responses={200: {"description": "The month as a picture", "content": {"image/svg+xml": {"schema": {"type": "string"}}}}},
+        operation_id="get_timeline",
+        tags=["assessments"],
+    )
+    async def get_timeline(
+        agreement_id: AgreementId, period: Period, context: Acting, objective_id: One = "", known_at: KnownAt = None
+    ) -> Response:
+        """The month's time as strips: up, down, excluded, outside the service hours, unknown, to come."""
+        known = parse_instant(known_at, place="known_at") if known_at else None
+        month = parse_month(period, place="period")
+        picture = await inquiry.timeline(agreement_id, month, objective_id=objective_id, known_at=known, caller=context.caller)
+        return Response(picture, media_type="image/svg+xml")
+
+
+def _add_outlook(routes: APIRouter, inquiry: Inquiry) -> None:
+    @routes.get(
+        "/assessments/{agreement_id}/{period}/outlook",
+        response_model=OutlookBody,
+        response_model_exclude_unset=True,
+        operation_id="get_outlook",
+        tags=["assessments"],
+    )
+    async def get_outlook(agreement_id: AgreementId, period: Period, context: Acting, known_at: KnownAt = None) -> dict[str, object]:
+        """Where a running month is going: to date, if nothing else fails, burn rates, alert, forecast, the next ticket due."""
+        known = parse_instant(known_at, place="known_at") if known_at else None
+        return await inquiry.outlook(agreement_id, parse_month(period, place="period"), known_at=known, caller=context.caller)
+
+
+def _add_previews(routes: APIRouter, inquiry: Inquiry) -> None:
+    @routes.post(
+        "/previews", response_model=PreviewBody, response_model_exclude_unset=True, operation_id="preview_change", tags=["previews"]
+    )
+    async def preview_change(change: PreviewRequestBody, context: Acting) -> dict[str, object]:
+        """What other terms, another exclusion or another calculator would change. Nothing is written; both parties see the same."""
+        return await inquiry.preview(change.agreement_id, _change(change), caller=context.caller)
+
+
+def _change(body: PreviewRequestBody) -> Change:
+    asked = body.exclusion
+    return Change(
+        document=body.document,
+        effective_on=parse_day(body.effective_on, place="effective_on") if body.effective_on else None,
+        exclusion=None
+        if asked is None
+        else Claimed(
+            exclusion_class=asked.exclusion_class,
+            service=asked.service,
+            components=tuple(asked.components),
+            interval=Interval(parse_instant(asked.start, place="exclusion.start"), parse_instant(asked.end, place="exclusion.end")),
+            reason=asked.reason,
+        ),
+        calculator_version=body.calculator_version,
+    )

@@ -1,0 +1,137 @@
+"""What a figure is made from: the terms with the exclusions that the parties claimed, and one evidence of the two sides' observations.
+
+Reads what is stored, as it was known; judges nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from sqlalchemy.engine import Connection
+from upheld.agreements.v1 import terms_pb2
+
+from services.measurement import party_facts_store, store
+from services.measurement.batch import evidence_of
+from services.measurement.objective import Availability, ExclusionClass, TermsInForce
+from services.measurement.observation import STILL_OPEN, Evidence
+from services.measurement.party_facts import Agreed, ExclusionClaimed, PartyFacts, Settlement, windows
+from services.measurement.settlement import Ruling, Settled, evidence_that_counts
+from services.measurement.terms_copy import Agreement
+from services.measurement.wire import exclusion_classes_of
+from services.vocabulary.period import Instant, Interval, day_of, start_of_day
+
+
+@dataclass(frozen=True, kw_only=True)
+class BothSides:
+    """`terms` hold the claimed exclusions; evidence is by service. The customer's is empty where no rule asks for it."""
+
+    terms: tuple[TermsInForce, ...]
+    provider: Mapping[str, Evidence]
+    customer: Mapping[str, Evidence]
+    settled: tuple[Settled, ...]
+    reach: Interval
+
+    def evidence(self, *, measured_until: Instant) -> Mapping[str, Evidence]:
+        """The one that counts."""
+        return evidence_that_counts(self.provider, self.customer, self.terms, self.settled, reach=self.reach, measured_until=measured_until)
+
+
+def both_sides(
+    connection: Connection,
+    agreement: Agreement,
+    *,
+    reach: Interval,
+    known_at: Instant | None = None,
+    observed_by: Instant | None = None,
+    always_both: bool = False,
+    services: frozenset[str] | None = None,
+) -> BothSides:
+    """As it was known; observations only as far as they had been told by `observed_by`.
+
+    `always_both` reads the customer's observations even where the provider's count by rule.
+    """
+    added = party_facts_store.added(connection, agreement.id, known_at=known_at)
+    terms = with_exclusions(agreement, added)
+    named = agreement.services if services is None else services
+    asks_customer = always_both or any(version.terms.disputes != "provider" for version in terms)
+
+    told_by = min((each for each in (known_at, observed_by) if each is not None), default=None)
+
+    def observed(tenant: str) -> Mapping[str, Evidence]:
+        return evidence_of(store.observations(connection, tenant=tenant, services=named, span=reach, known_at=told_by))
+
+    return BothSides(
+        terms=terms,
+        provider=observed(agreement.provider),
+        customer=observed(agreement.customer) if asks_customer else {},
+        settled=tuple(_settled(each) for each in added.settlements),
+        reach=reach,
+    )
+
+
+def with_exclusions(agreement: Agreement, added: PartyFacts) -> tuple[TermsInForce, ...]:
+    """The versions in force; each knows every claimed window, which counts on its own days."""
+    versions = agreement.terms_in_force()
+    claimed = windows(added, ground_of(agreement, versions))
+    if not claimed:
+        return versions
+    return tuple(replace(version, terms=replace(version.terms, maintenance=(*version.terms.maintenance, *claimed))) for version in versions)
+
+
+def ground_of(agreement: Agreement, versions: Sequence[TermsInForce]) -> Callable[[ExclusionClaimed], ExclusionClass | None]:
+    """By the terms in force when the claimed time begins."""
+
+    def ground(claim: ExclusionClaimed) -> ExclusionClass | None:
+        message = _message(agreement, _in_force_at(versions, claim.start))
+        return exclusion_classes_of(message).get(claim.exclusion_class)
+
+    return ground
+
+
+def agreed_at(agreement: Agreement, instant: Instant) -> Agreed:
+    """What the terms in force then say; before and after the term, the first and the last ones."""
+    versions = agreement.terms_in_force()
+    version = _in_force_at(versions, instant)
+    message = _message(agreement, version)
+    return Agreed(
+        provider=agreement.provider,
+        customer=agreement.customer,
+        auditors=frozenset(agreement.newest.auditors),
+        term=_term(versions),
+        services={service.id: frozenset(component.id for component in service.components) for service in message.services},
+        classes=exclusion_classes_of(message),
+        disputes=version.terms.disputes,
+        measured=frozenset(each.id for each in version.terms.objectives if isinstance(each.indicator, Availability)),
+    )
+
+
+def _in_force_at(versions: Sequence[TermsInForce], instant: Instant) -> TermsInForce:
+    begun = [version for version in versions if version.first_day <= day_of(instant, version.terms.zone)]
+    return begun[-1] if begun else versions[0]
+
+
+def _message(agreement: Agreement, version: TermsInForce) -> terms_pb2.Terms:
+    return next(signed.message for signed in agreement.versions if signed.version == version.terms.version)
+
+
+def _term(versions: Sequence[TermsInForce]) -> Interval:
+    last = versions[-1]
+    ends = [start_of_day(day + timedelta(days=1), last.terms.zone) for day in (last.last_day, last.terms.ends) if day is not None]
+    return Interval(start_of_day(versions[0].first_day, versions[0].terms.zone), min([STILL_OPEN, *ends]))
+
+
+def _settled(settlement: Settlement) -> Settled:
+    verdict = "down" if settlement.down else "up"
+    return Settled(
+        objective_id=settlement.objective_id,
+        ruling=Ruling(
+            interval=settlement.interval,
+            down=settlement.down,
+            cause=f"settled as {verdict} by {settlement.organisation}",
+            settled_at=settlement.settled_at,
+        ),
+        by=settlement.organisation,
+        reason=settlement.reason,
+    )

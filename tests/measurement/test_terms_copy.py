@@ -1,0 +1,66 @@
+"""The copy of what was agreed: when something became known stays what it was, however often it is told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+from sqlalchemy.engine import Connection
+
+from services.chassis.database import Database
+from services.chassis.settings import Settings
+from services.measurement import terms_copy
+from services.measurement.store import METADATA
+from services.measurement.terms_copy import Agreement
+from services.measurement.wire import SignedTerms
+from services.vocabulary.period import HOUR, Instant, parse_instant
+from tests.measurement import promise
+
+TERMINATED_AT = parse_instant("2026-04-20T09:00:00Z", place="at")
+LATER = Instant(TERMINATED_AT + 24 * HOUR)
+
+
+def answered(*, last_day: date | None, ended_at: Instant | None) -> Agreement:
+    signed = SignedTerms(
+        version=1,
+        effective_on=date(2026, 3, 1),
+        message=promise.terms(),
+        recorded_at=parse_instant(promise.SIGNED, place="signed"),
+    )
+    return Agreement(id=promise.AGREEMENT, versions=(signed,), last_day=last_day, ended_at=ended_at)
+
+
+def test_what_was_answered_is_read_back(settings: Settings) -> None:
+    told = answered(last_day=date(2026, 4, 30), ended_at=TERMINATED_AT)
+    with Database.open("measurement", settings, METADATA).engine.begin() as connection:
+        assert terms_copy.agreement(connection, promise.AGREEMENT) is None
+        terms_copy.keep(connection, told)
+        assert terms_copy.agreement(connection, promise.AGREEMENT) == told
+        assert terms_copy.agreements_of(connection, promise.PROVIDER) == [told]
+        assert terms_copy.agreements_of(connection, promise.CUSTOMER) == [told]
+        assert terms_copy.agreements_of(connection, promise.STRANGER) == []
+
+
+def test_an_ending_that_is_answered_again_became_known_when_it_first_was(settings: Settings) -> None:
+    told = answered(last_day=date(2026, 4, 30), ended_at=TERMINATED_AT)
+    with Database.open("measurement", settings, METADATA).engine.begin() as connection:
+        terms_copy.keep(connection, told)
+        terms_copy.keep(connection, replace(told, ended_at=LATER))
+        assert _copy(connection).ended_at == TERMINATED_AT
+        terms_copy.keep(connection, replace(told, last_day=date(2026, 4, 25), ended_at=LATER))
+        assert (_copy(connection).last_day, _copy(connection).ended_at) == (date(2026, 4, 25), LATER)
+
+
+def test_an_ending_is_not_known_before_it_was_told() -> None:
+    told = answered(last_day=date(2026, 4, 30), ended_at=TERMINATED_AT)
+    before, then = told.known_at(Instant(TERMINATED_AT - 1)), told.known_at(TERMINATED_AT)
+    assert before is not None
+    assert then is not None
+    assert (before.last_day, then.last_day) == (None, date(2026, 4, 30))
+    assert told.known_at(Instant(told.activated_at - 1)) is None
+
+
+def _copy(connection: Connection) -> Agreement:
+    found = terms_copy.agreement(connection, promise.AGREEMENT)
+    assert found is not None
+    return found
