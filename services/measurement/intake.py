@@ -354,7 +354,8 @@ class _Columns:
             return None
         numbers = {pair: number for number, pair in enumerate(series)}
         values = list(zip(*self._values, strict=True))
-        order = sorted(range(len(self._at)), key=lambda row: (self._at[row], self.series[row], self._own_ids[row], *self._values[row]))
+        rows = list(zip(self._at, self.series, self._own_ids, self._values, self._revisions, strict=True))
+        order = sorted(range(len(rows)), key=rows.__getitem__)
         return _Unidentified(
             kind=kind,
             series=[numbers[self.series[row]] for row in order],

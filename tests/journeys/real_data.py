@@ -124,8 +124,8 @@ def differences(one: Json, other: Json, *, place: str = "") -> Iterator[str]:
         yield f"{place}: {one!r} and {other!r}"
 
 
-def _terms(title: str, *, first_day: str, last_day: str, services: str, objectives: Sequence[str]) -> str:
-    head = f"{HEAD}title: {title}\nzone: UTC\neffective_on: {first_day}\nends_on: {last_day}\n"
+def _terms(title: str, *, first_day: str, last_day: str, services: str, objectives: Sequence[str], zone: str = "UTC") -> str:
+    head = f"{HEAD}title: {title}\nzone: {zone}\neffective_on: {first_day}\nends_on: {last_day}\n"
     return f"{head}services: {services}\nobjectives:\n{''.join(objectives)}"
 
 
@@ -134,13 +134,14 @@ def _objective(name: str, service: str, indicator: str) -> str:
     return f'{head}    indicator: {{{indicator}}}\n    target: "90"\n    decimals: 6\n'
 
 
-def sites() -> Promise:
-    """One service with a component and an availability for each site; what nobody probed is in no figure."""
+def sites(*, zone: str = "UTC") -> Promise:
+    """One service with a component and an availability for each site; what nobody probed is in no figure. Days and months of the zone."""
     names = [site["site"] for site in published_sites()]
     components = ", ".join(f"{{id: {name}, name: {name}}}" for name in names)
     return Promise(
         terms=_terms(
             "Editions",
+            zone=zone,
             first_day="2026-01-01",
             last_day="2026-08-31",
             services=f"[{{id: editions, name: Editions, components: [{components}]}}]",

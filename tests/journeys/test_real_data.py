@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -27,6 +28,8 @@ pytestmark = [
 
 MARCH = Interval(instant_of(datetime(2014, 3, 1, tzinfo=UTC)), instant_of(datetime(2014, 4, 1, tzinfo=UTC)))
 FIVE_MINUTES = 5 * MINUTE
+ZURICH = ZoneInfo("Europe/Zurich")
+A_MICROSECOND = timedelta(microseconds=1)
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +46,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def sites(reach: Reach) -> Imported:
     return imported(real_data.sites(), reach)
+
+
+@pytest.fixture(scope="module")
+def sites_in_zurich(home: Path) -> Judged:
+    return judged_offline(real_data.sites(zone="Europe/Zurich"), home)
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +104,89 @@ def test_the_lifetime_uptime_of_every_site_is_the_published_one_to_two_decimals(
         assert timedelta(microseconds=whole) == lifetime, "what nobody probed is in no figure"
         assert abs(datetime.fromisoformat(min(series)) - datetime.fromisoformat(site["monitored_from"])) < timedelta(seconds=1)
     assert found == {site["site"]: site["uptime_percent"] for site in real_data.published_sites()}
+
+
+# The same sites by the days of those who run them, March with an hour less
+
+
+def midnight(day: date) -> datetime:
+    """In Zurich, as an instant."""
+    return datetime.combine(day, time(), tzinfo=ZURICH).astimezone(UTC)
+
+
+def probed() -> dict[str, list[tuple[datetime, datetime, str]]]:
+    """Of each site the spans of its states, as the test reads the file by itself: a status holds until the next."""
+    end = max(datetime.fromisoformat(row["checked_at"]) for row in real_data.rows("probes.csv"))
+    told: dict[str, list[tuple[datetime, str]]] = defaultdict(list)
+    for row in real_data.rows("probes.csv"):
+        told[row["site"]].append((datetime.fromisoformat(row["checked_at"]), row["status"]))
+    return {
+        site: [(start, following, state) for (start, state), (following, _) in pairwise([*sorted(rows), (end, "")])]
+        for site, rows in told.items()
+    }
+
+
+def by_day_in_zurich(spans: list[tuple[datetime, datetime, str]], *states: str) -> Counter[str]:
+    """Microseconds in one of the states, by civil day; a span is walked from midnight to midnight."""
+    days: Counter[str] = Counter()
+    for start, end, state in spans:
+        at = start
+        while state in states and at < end:
+            day = at.astimezone(ZURICH).date()
+            until = min(end, midnight(day + timedelta(days=1)))
+            days[day.isoformat()] += (until - at) // A_MICROSECOND
+            at = until
+    return days
+
+
+def test_every_month_in_zurich_has_the_time_that_was_probed_and_march_an_hour_less(sites_in_zurich: Judged) -> None:
+    whole_march = 0
+    for site, spans in probed().items():
+        by_month: Counter[str] = Counter()
+        for day, known in by_day_in_zurich(spans, "up", "down").items():
+            by_month[day[:7]] += known
+        assert {month: int(one["whole"]) for month, one in by_site(sites_in_zurich, site).items()} == {
+            month: by_month[month] for month in sites_in_zurich.documents
+        }
+        if spans[0][0] <= midnight(date(2026, 3, 1)):
+            whole_march += 1
+            assert by_month["2026-03"] == 743 * 60 * MINUTE
+            assert by_month["2026-04"] == 720 * 60 * MINUTE
+    assert whole_march == 8
+
+
+def by_site(judged: Judged, site: str) -> dict[str, Json]:
+    return dict(zip(judged.documents, judged.results(site), strict=True))
+
+
+def test_every_site_was_down_on_each_day_in_zurich_as_long_as_the_file_says(sites_in_zurich: Judged) -> None:
+    days_with_an_outage = 0
+    for site, spans in probed().items():
+        days = {day["day"]: (day["down_us"], int(day["whole"]) - int(day["good"])) for day in sites_in_zurich.leaves(site, "days")}
+        down = by_day_in_zurich(spans, "down")
+        assert days == {day: (down[day], down[day]) for day in days}, site
+        assert set(down) <= set(days)
+        days_with_an_outage += sum(one > 0 for one, _ in days.values())
+    assert days_with_an_outage == 15
+
+
+def test_every_month_in_zurich_is_exactly_the_sum_of_its_days(sites_in_zurich: Judged) -> None:
+    for site in real_data.published_sites():
+        for month, result in by_site(sites_in_zurich, site["site"]).items():
+            assert {day["day"][:7] for day in result["days"]} == {month}
+            for part in ("good", "whole"):
+                assert sum(int(day[part]) for day in result["days"]) == int(result[part]), (site["site"], month, part)
+
+
+def test_the_lifetime_of_every_site_is_the_same_whether_months_are_cut_in_zurich_or_in_utc(sites_in_zurich: Judged, home: Path) -> None:
+    in_utc = judged_offline(real_data.sites(), home)
+    apart = 0
+    for site in real_data.published_sites():
+        ours, theirs = sites_in_zurich.results(site["site"]), in_utc.results(site["site"])
+        for part in ("good", "whole"):
+            assert sum(int(month[part]) for month in ours) == sum(int(month[part]) for month in theirs)
+        apart += sum(one["whole"] != other["whole"] for one, other in zip(ours, theirs, strict=True))
+    assert apart > 0, "the months themselves are not the same"
 
 
 # A service desk
