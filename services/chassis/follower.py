@@ -112,8 +112,10 @@ class Follower:
 
     @property
     def lag(self) -> dict[str, int]:
-        """How many positions of the log each sink still has to take."""
-        return {name: max(0, self._head - (progress.position or 0)) for name, progress in self._progress.items()}
+        """How many positions of the log each sink still has to take; a sink that reads the store itself may be ahead of the window."""
+        taken = {name: progress.position or 0 for name, progress in self._progress.items()}
+        head = max([self._head, *taken.values()])
+        return {name: head - position for name, position in taken.items()}
 
     @property
     def failing(self) -> dict[str, str]:
