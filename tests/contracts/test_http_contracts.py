@@ -49,7 +49,7 @@ CHECKS = [
     unsupported_method,
 ]
 ALSO_FITS_ANOTHER = ("/v1/agreements/validation",)  # a GET of it asks for the agreement "validation", which is not there
-EXAMPLES = 20
+EXAMPLES = 12
 AnyCase: TypeAlias = "Case[Any]"
 Operation: TypeAlias = "APIOperation[Any, Any, Any, Any]"
 CONFIG = {"seed": 20260309, "generation": {"deterministic": True, "with-security-parameters": False}}
