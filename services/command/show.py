@@ -14,6 +14,7 @@ from rich.text import Text
 from services.command import story
 from services.command.client import Json
 from services.command.host import SERVICES
+from services.measurement.proof import told_amount
 
 if TYPE_CHECKING:
     from services.chassis.service import Platform
@@ -94,7 +95,7 @@ def assessment_table(assessment: Mapping[str, Json]) -> Group:
             f"{one['comparison']} {one['target_percent']} %",
             f"{one['attainment_percent']} %" if one["attainment_percent"] else "no data",
             _coloured(one["verdict"]),
-            f"{one['good']} / {one['whole']} {one['unit']}",
+            " / ".join(told_amount(int(one[part]), one["unit"]) for part in ("good", "whole")),
         )
     return Group(table, _credit(assessment.get("credit")))
 

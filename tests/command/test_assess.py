@@ -299,8 +299,8 @@ def test_the_command_prints_a_table_with_result_verdict_and_credit(tmp_path: Pat
     assert (done.returncode, done.stderr) == (0, "")
     lines = [" ".join(line.replace("│", " ").split()) for line in done.stdout.splitlines()]
     assert "2026-04 2026-04-01T00:00:00Z – 2026-05-01T00:00:00Z" in lines
-    assert "o0 >= 99.9 % 99.898148 % breached 2589360000000 / 2592000000000 us" in lines
-    assert "o1 >= 99.9 % 99.90 % met 999 / 1000 requests" in lines
+    assert "o0 >= 99.9 % 99.898148 % breached 43156 min / 43200 min" in lines
+    assert "o1 >= 99.9 % 99.90 % met 999 requests / 1000 requests" in lines
     assert "credit: 10 % of 1000.00 = 100.00 EUR" in lines
 
 
