@@ -464,7 +464,7 @@ def case_of(
 ) -> Case:
     """The month judged by what was known; `added` instead of what the parties added. Refuses as `assess` does."""
     bounds = month.bounds(agreement.terms_in_force()[-1].terms.zone)
-    sides = both_sides(connection, agreement, reach=_around(bounds), known_at=known_at, observed_by=_hard_close(agreement, month))
+    sides = both_sides(connection, agreement, reach=_around(bounds), known_at=known_at, observed_by=hard_close(agreement, month))
     if added is not None:
         sides = replace(sides, terms=with_exclusions(agreement, added))
     evidence = sides.evidence(measured_until=until)
@@ -481,7 +481,7 @@ def case_of(
     return Case(assessment=assessment, terms=sides.terms, evidence=evidence, until=until)
 
 
-def _hard_close(agreement: Agreement, month: Month) -> Instant | None:
+def hard_close(agreement: Agreement, month: Month) -> Instant | None:
     """After it, late observations change the month no more; None where the terms know none."""
     last = _last_in(agreement.terms_in_force(), month)
     if last is None or last.terms.hard_close_after_days is None:

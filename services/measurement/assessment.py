@@ -175,7 +175,6 @@ def assess(
     evidence: Mapping[str, Evidence],
     month: Month,
     measured_until: Instant,
-    exclusions: Sequence[Maintenance] = (),
     booked: Sequence[BookedCredit] = (),
     calculator: str = CALCULATOR_VERSION,
     calculators: Mapping[str, Calculator] | None = None,
@@ -183,10 +182,9 @@ def assess(
     """Judges the month by the terms in force on its days; refuses with `NotInForce` a month without any.
 
     `terms` may reach beyond the month, and should reach back: a ticket has the time agreed when it was opened. A service without
-    evidence is unknown. Ticket events count up to `measured_until`, even beyond the month's end; nothing else does. `exclusions` were
-    claimed beside the terms, and are granted by the same rules. `booked` are credits of other months, of which those of the same contract
-    year count towards its cap. `calculator` is the version to judge by; refuses with `UnknownCalculator` one that `calculators` (left out:
-    `CALCULATORS`) does not have.
+    evidence is unknown. Ticket events count up to `measured_until`, even beyond the month's end; nothing else does. `booked` are
+    credits of other months, of which those of the same contract year count towards its cap. `calculator` is the version to judge by;
+    refuses with `UnknownCalculator` one that `calculators` (left out: `CALCULATORS`) does not have.
     """
     known = CALCULATORS if calculators is None else calculators
     run = known.get(calculator)
@@ -198,7 +196,6 @@ def assess(
         evidence=evidence,
         month=month,
         measured_until=measured_until,
-        exclusions=exclusions,
         booked=booked,
     )
     return replace(assessment, calculator=calculator)
@@ -241,7 +238,6 @@ def measure_promised(
     *,
     measured_until: Instant,
     history: Sequence[TermsInForce] = (),
-    exclusions: Sequence[Maintenance] = (),
 ) -> ObjectiveResult:
     """One objective of the terms over any span, composites and recurring maintenance included. Nothing is ever at risk in it.
 
@@ -250,8 +246,7 @@ def measure_promised(
     promised = next((each for each in terms.objectives if each.id == objective_id), None)
     if promised is None:
         raise UnknownObjective(f"the terms have no objective {objective_id!r}")
-    with_claims = replace(terms, maintenance=(*terms.maintenance, *exclusions))
-    return _Bench(with_claims, span, history, evidence, measured_until, warn_at=None).result(promised)
+    return _Bench(terms, span, history, evidence, measured_until, warn_at=None).result(promised)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -378,14 +373,13 @@ def _assess(
     evidence: Mapping[str, Evidence],
     month: Month,
     measured_until: Instant,
-    exclusions: Sequence[Maintenance],
     booked: Sequence[BookedCredit],
 ) -> Assessment:
     history = sorted(terms, key=lambda version: (version.first_day, version.terms.version))
     segments = _segments(history, month)
     if not segments:
         raise NotInForce(f"no terms were in force in {month}")
-    judged = [(segment, _judge_segment(segment, history, evidence, measured_until, exclusions)) for segment in segments]
+    judged = [(segment, _judge_segment(segment, history, evidence, measured_until)) for segment in segments]
     interval = Interval(segments[0].interval.start, segments[-1].interval.end)
     return Assessment(
         agreement_id=agreement_id,
@@ -410,7 +404,6 @@ class Calculator(Protocol):
         evidence: Mapping[str, Evidence],
         month: Month,
         measured_until: Instant,
-        exclusions: Sequence[Maintenance],
         booked: Sequence[BookedCredit],
     ) -> Assessment: ...
 
@@ -429,9 +422,8 @@ def _judge_segment(
     history: Sequence[TermsInForce],
     evidence: Mapping[str, Evidence],
     measured_until: Instant,
-    exclusions: Sequence[Maintenance],
 ) -> tuple[ObjectiveResult, ...]:
-    terms = replace(segment.terms, maintenance=(*segment.terms.maintenance, *exclusions))
+    terms = segment.terms
     bench = _Bench(terms, segment.interval, history, evidence, measured_until, warn_at=terms.warn_at)
     return tuple(bench.result(objective) for objective in terms.objectives)
 

@@ -132,12 +132,8 @@ def earned(objective: Objective, *, breached_at: Fraction | None, outages: Seque
             assert_never(formula)
 
 
-def tier_reached(tiers: Sequence[CreditTier], attainment: Fraction) -> Fraction:
-    """The credit of the deepest tier that the attainment lies strictly below; 0 where it reached none."""
-    return _by_tier(tiers, attainment).percent
-
-
 def _by_tier(tiers: Sequence[CreditTier], attainment: Fraction) -> Earned:
+    """The credit of the deepest tier that the attainment lies strictly below; nothing where it reached none."""
     reached = min((tier for tier in tiers if attainment < tier.below), key=lambda tier: tier.below, default=None)
     if reached is None:
         return NOTHING_EARNED
@@ -199,14 +195,15 @@ def credit_for(
 
     Then comes the yearly cap, then the minimum; the minimum looks at the amount before rounding. Segments that count in full cost at
     most what the dearest of them can cost. `booked` are the other months of the contract year, which has `months_in_year` in the
-    agreement's term; those not booked yet are taken at this month's charge. None where no terms know a credit; refuses with
-    `MixedCurrencies` what cannot be added.
+    agreement's term; those not booked yet are taken at this month's charge, and without a yearly cap none of them counts. None where
+    no terms know a credit; refuses with `MixedCurrencies` what cannot be added.
     """
     if not segments:
         return None
     rule = segments[-1].rule
     currency = rule.charge.currency
-    stated = [part.rule.charge for part in segments] + [money for each in booked for money in (each.amount, each.charge)]
+    counted = booked if rule.yearly_cap is not None else ()
+    stated = [part.rule.charge for part in segments] + [money for each in counted for money in (each.amount, each.charge)]
     if {money.currency for money in stated} != {currency}:
         raise MixedCurrencies("the terms in force in this month state their credits in different currencies")
     added = sum((_exact(part.rule.charge) * part.percent * part.share for part in segments), Fraction(0))

@@ -200,10 +200,6 @@ class Objective:
     credit_formula: CreditFormula | None = None
     clause: str = ""
 
-    def accepts(self, attainment: Fraction) -> bool:
-        """Compares the unrounded value."""
-        return attainment > self.target if self.comparison == ">" else attainment >= self.target
-
 
 @dataclass(frozen=True, kw_only=True)
 class ExclusionClass:

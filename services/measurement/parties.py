@@ -13,7 +13,7 @@ from services.chassis.context import Context
 from services.chassis.database import Database
 from services.chassis.repository import Repository, Versioned
 from services.measurement import party_facts, party_facts_store
-from services.measurement.application import AgreementNotFound, Measurement
+from services.measurement.application import AgreementNotFound, Measurement, hard_close
 from services.measurement.assessment import NotInForce
 from services.measurement.both_sides import agreed_at, both_sides, ground_of
 from services.measurement.interval import length
@@ -116,7 +116,10 @@ class Parties:
         until = now if known_at is None else min(known_at, now)
         span = month.bounds(agreement.terms_in_force()[-1].terms.zone)
         reach = Interval(Instant(span.start - _MARGIN), Instant(span.end + _MARGIN))
-        sides = await self._database.read(lambda each: both_sides(each, agreement, reach=reach, known_at=known_at, always_both=True))
+        told_by = hard_close(agreement, month)
+        sides = await self._database.read(
+            lambda each: both_sides(each, agreement, reach=reach, known_at=known_at, observed_by=told_by, always_both=True)
+        )
         found = disputes_in(sides.provider, sides.customer, sides.terms, sides.settled, span=span, measured_until=until)
         return {
             "agreement_id": agreement.id,

@@ -119,7 +119,9 @@ class ExclusionClaimed:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExclusionApproved:
+class _Decided:
+    """`organisation` is whose word it is."""
+
     exclusion_id: str
     agreement_id: str
     provider: str
@@ -136,37 +138,18 @@ class ExclusionApproved:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExclusionRefused:
-    exclusion_id: str
-    agreement_id: str
-    provider: str
-    customer: str
-    exclusion_class: str
-    start: Instant
-    end: Instant
-    organisation: str
-    reason: str
-
-    @property
-    def interval(self) -> Interval:
-        return Interval(self.start, self.end)
+class ExclusionApproved(_Decided):
+    """One side's consent; a class may ask for both."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExclusionWithdrawn:
-    exclusion_id: str
-    agreement_id: str
-    provider: str
-    customer: str
-    exclusion_class: str
-    start: Instant
-    end: Instant
-    organisation: str
-    reason: str
+class ExclusionRefused(_Decided):
+    """The claim counts nothing, for good."""
 
-    @property
-    def interval(self) -> Interval:
-        return Interval(self.start, self.end)
+
+@dataclass(frozen=True, kw_only=True)
+class ExclusionWithdrawn(_Decided):
+    """Whoever claimed it takes it back."""
 
 
 @dataclass(frozen=True, kw_only=True)

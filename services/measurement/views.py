@@ -46,7 +46,7 @@ def apply(connection: Connection, recorded: Recorded[Stored]) -> None:
         case PeriodClosed() | PeriodRestated() as stated:
             _put(connection, stated.assessment, closed=True)
             _book(connection, stated.assessment)
-            if isinstance(stated, PeriodRestated) and Decimal(stated.credit_difference):
+            if _moves_the_year(stated):
                 _mark_later_months(connection, stated, recorded)
         case _:
             return
@@ -101,18 +101,27 @@ def _book(connection: Connection, document: Document) -> None:
     connection.execute(insert_into(BOOKED, connection).values(**row).on_conflict_do_nothing())
 
 
-def _mark_later_months(connection: Connection, restated: PeriodRestated, recorded: Recorded[Stored]) -> None:
+def _moves_the_year(stated: PeriodClosed | PeriodRestated) -> bool:
+    """It booked something, or something else than before: a later month may have been judged without it."""
+    if isinstance(stated, PeriodRestated):
+        return Decimal(stated.credit_difference) != 0
+    credit = stated.assessment["credit"]
+    return isinstance(credit, dict) and Decimal(str(credit["amount"])) != 0
+
+
+def _mark_later_months(connection: Connection, stated: PeriodClosed | PeriodRestated, recorded: Recorded[Stored]) -> None:
     """What a year has left is less or more now."""
     metadata = recorded.metadata
-    reason = Reason(words=f"restatement of {restated.period}", recorded_at=parse_instant(metadata.recorded_at, place="recorded_at"))
+    what = "restatement" if isinstance(stated, PeriodRestated) else "close"
+    reason = Reason(words=f"{what} of {stated.period}", recorded_at=parse_instant(metadata.recorded_at, place="recorded_at"))
     cause = Cause(
         reason=reason,
         correlation_id=metadata.correlation_id,
         causation_id=metadata.event_id,
         traceparent=metadata.traceparent,
     )
-    after = Interval(parse_instant(str(restated.assessment["end"]), place="end"), marks.ALWAYS.end)
-    marks.set_mark(connection, scope="agreement", tenant=restated.provider, subject=restated.agreement_id, span=after, cause=cause)
+    after = Interval(parse_instant(str(stated.assessment["end"]), place="end"), marks.ALWAYS.end)
+    marks.set_mark(connection, scope="agreement", tenant=stated.provider, subject=stated.agreement_id, span=after, cause=cause)
 
 
 def _put(connection: Connection, document: Document, *, closed: bool) -> None:

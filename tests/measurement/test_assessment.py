@@ -416,20 +416,18 @@ def test_windows_that_return_are_granted_in_each_segment_under_one_monthly_cap()
     assert excluded == [Interval(at(f"2026-06-{day}T02:00Z"), at(f"2026-06-{day}T03:00Z")) for day in ("02", "09")]
 
 
-def test_exclusions_claimed_beside_the_terms_are_granted_like_those_in_them() -> None:
+def test_windows_of_a_class_are_granted_by_its_notice() -> None:
     in_time = replace(maintenance(20_000, 20_060), ground=PLANNED, announced_at=minute(0))
     too_late = replace(maintenance(20_060, 20_120), ground=PLANNED, announced_at=minute(20_000))
-    agreed = [in_force(terms(objective()))]
     found = {
-        name: assess(
-            agreement_id="a", terms=agreed, evidence={"bank": down(100)}, month=JUNE, measured_until=minute(50_000), exclusions=claims
-        ).objectives[0]
-        for name, claims in (("none", []), ("both", [in_time, too_late]))
+        name: assessed([in_force(terms(objective(), windows=windows))], down(100), measured_until=minute(50_000)).objectives[0]
+        for name, windows in (("none", []), ("both", [in_time, too_late]))
     }
     assert (found["none"].verdict, found["both"].verdict) == (Verdict.BREACHED, Verdict.MET)
     assert found["both"].whole == 43_140 * MINUTE
     span = minutes(20_000, 20_200)
-    asked = measure_promised(agreed[0].terms, "o", {"bank": down(100)}, span, measured_until=minute(50_000), exclusions=[in_time])
+    agreed = terms(objective(), windows=[in_time])
+    asked = measure_promised(agreed, "o", {"bank": down(100)}, span, measured_until=minute(50_000))
     assert (asked.whole, asked.good) == (140 * MINUTE, 100 * MINUTE)
 
 

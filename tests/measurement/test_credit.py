@@ -23,8 +23,8 @@ from services.measurement.credit import (
     SegmentCredit,
     contract_year,
     credit_for,
+    earned,
     months_of_year,
-    tier_reached,
     year_of_month,
 )
 from services.measurement.objective import (
@@ -116,6 +116,11 @@ def test_a_suite_counts_minutes_with_more_than_5_percent_errors(bad_minutes: int
     suite = objective(TimeSlices(every=every, error_above=percent("5")), "99.9", credit_tiers=SUITE)
     result = measured(Evidence(counters={"mail": counters(*rows, *edge)}), suite)
     assert (result.credit_percent, result.whole - result.good) == (Fraction(credit, 100), bad_minutes)
+
+
+def tier_reached(tiers: Sequence[CreditTier], attainment: Fraction) -> Fraction:
+    breached = objective(DB, "99.99", credit_tiers=tiers)
+    return earned(breached, breached_at=attainment, outages=(), span=JUNE_SPAN, zone=UTC).percent
 
 
 def test_an_attainment_of_exactly_a_tiers_bound_has_not_reached_it() -> None:
@@ -407,7 +412,7 @@ def test_two_currencies_in_one_month_or_year_are_refused() -> None:
     for amount, charge in (("USD", "EUR"), ("EUR", "USD")):
         abroad = BookedCredit(month=JUNE, amount=Money(Decimal(1), amount), charge=Money(Decimal(1), charge))
         with pytest.raises(MixedCurrencies):
-            credit_for([part(10)], booked=[abroad])
+            credit_for([part(10, yearly_cap="25")], booked=[abroad])
 
 
 def test_segments_are_taken_for_their_share_of_the_month_or_in_full() -> None:
@@ -581,3 +586,8 @@ def test_credits_never_exceed_the_cap(months: list[tuple[list[int], int, int]]) 
 def test_a_lower_attainment_never_costs_less(one: Fraction, other: Fraction) -> None:
     low, high = sorted((one, other))
     assert tier_reached(REGION_COMPUTE, low) >= tier_reached(REGION_COMPUTE, high)
+
+
+def test_without_a_yearly_cap_what_other_months_paid_counts_for_nothing_also_in_another_currency() -> None:
+    francs = BookedCredit(month=Month(2026, 5), amount=Money(Decimal("100.00"), "CHF"), charge=Money(Decimal("1000.00"), "CHF"))
+    assert credit_for([part(10)], booked=[francs]) == credit_for([part(10)])

@@ -28,7 +28,7 @@ from services.measurement.batch import Batch
 from services.measurement.inquiry import FiguresNotReproduced, Inquiry
 from services.measurement.intake import read_json
 from services.measurement.judgement import Event, Judgement, evolve
-from services.measurement.objective import Maintenance, TermsInForce
+from services.measurement.objective import TermsInForce
 from services.measurement.observation import Evidence
 from services.measurement.store import METADATA
 from services.measurement.stored import STORED, Stored
@@ -375,7 +375,6 @@ def counting_half(
     evidence: Mapping[str, Evidence],
     month: Month,
     measured_until: Instant,
-    exclusions: Sequence[Maintenance],
     booked: Sequence[BookedCredit],
 ) -> Assessment:
     """A calculator to which only every other good unit is good."""
@@ -385,7 +384,6 @@ def counting_half(
         evidence=evidence,
         month=month,
         measured_until=measured_until,
-        exclusions=exclusions,
         booked=booked,
     )
     return replace(found, objectives=tuple(replace(each, good=each.good // 2) for each in found.objectives))

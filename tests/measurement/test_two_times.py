@@ -309,6 +309,37 @@ def test_what_a_year_has_left_follows_a_restated_month(settings: Settings) -> No
     run(settings, story, terms=terms, reports=[outage("2026-03-20T01:00:00Z", "2026-03-20T01:20:00Z", id="o-2")])
 
 
+def test_months_that_are_closed_together_share_what_the_year_has_left(settings_sqlite: Settings) -> None:
+    """March and April fall due in one look: whichever is closed first, April comes to what March has left of 1,500.00."""
+
+    async def told() -> None:
+        async with house(settings_sqlite, now=MARCH_31) as opened:
+            message = promised()
+            message.credit.yearly_cap_percent = "1.25"
+            opened.agreements.versions = [version(message=message)]
+            await opened.activate(
+                agreement_events.AgreementActivated(
+                    agreement_id=AGREEMENT, terms_version=1, terms=message, effective_on="2026-03-01", recorded_at=SIGNED
+                )
+            )
+            await opened.report(outage("2026-03-09T01:00:00Z", "2026-03-09T02:00:00Z", id="o-1"))
+            opened.agreements.reachable = False
+            opened.clock.move_to(datetime(2026, 5, 2, 12, tzinfo=UTC))
+            await opened.report(outage("2026-04-20T01:00:00Z", "2026-04-20T02:00:00Z", id="o-2"))
+            opened.clock.move_to(datetime(2026, 5, 9, 12, tzinfo=UTC))
+            opened.agreements.reachable = True
+            for period, amount in (("2026-03", "1000.00"), ("2026-04", "500.00")):
+                await until(lambda period=period: _is_closed(opened, period))  # type: ignore[misc]
+                await until(lambda period=period, amount=amount: _came_to(opened, period, amount))  # type: ignore[misc]
+
+    asyncio.run(told())
+
+
+async def _came_to(house: House, period: str, amount: str) -> bool:
+    document = (await house.get(f"/assessments/{AGREEMENT}/{period}", CLIENT)).json()
+    return bool(document["credit"]["amount"] == amount)
+
+
 def test_what_is_said_is_published_under_the_provider(settings_sqlite: Settings) -> None:
     async def story(told: Told) -> None:
         await told.remember()

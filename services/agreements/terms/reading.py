@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -89,6 +89,7 @@ def read_terms(document: Node, faults: Faults) -> Terms:
     fields = Fields(document, "", faults, known=grammar.TERMS)
     fields.required("upheld", grammar.VERSION, blank=GRAMMAR)
     services = tuple(_service(node, place, faults) for place, node in fields.items("services"))
+    components = {service.id: tuple(component.id for component in service.components) for service in reversed(services)}
     title = fields.required("title", NAME, blank="")
     agreed_zone = fields.required("zone", zone, blank="UTC")
     effective_on = fields.required("effective_on", day, blank=_FIRST_DAY)
@@ -106,7 +107,7 @@ def read_terms(document: Node, faults: Faults) -> Terms:
         exclusion_classes=tuple(_exclusion_class(node, place, faults) for place, node in fields.items("exclusion_classes")),
         maintenance=tuple(_maintenance(node, place, faults) for place, node in fields.items("maintenance")),
         recurring_maintenance=tuple(_recurring(node, place, faults) for place, node in fields.items("recurring_maintenance")),
-        objectives=tuple(_objective(node, place, faults, services) for place, node in fields.items("objectives")),
+        objectives=tuple(_objective(node, place, faults, components) for place, node in fields.items("objectives")),
         credit=_credit(fields.node("credit"), fields.at("credit"), faults) if fields.has("credit") else None,
         close_after_days=fields.optional("close_after_days", grammar.CLOSE_AFTER, default=3),
         hard_close_after_days=fields.optional("hard_close_after_days", grammar.HARD_CLOSE_AFTER, default=None),
@@ -233,7 +234,7 @@ def _recurring(node: Node, place: str, faults: Faults) -> RecurringMaintenance:
     )
 
 
-def _objective(node: Node, place: str, faults: Faults, services: tuple[Service, ...]) -> Objective:
+def _objective(node: Node, place: str, faults: Faults, components: Mapping[str, tuple[str, ...]]) -> Objective:
     fields = Fields(node, place, faults, known=grammar.OBJECTIVE)
     is_composite = _kind_of(fields.node("indicator")) == "composite"
     service = fields.optional("service", slug, default="") if is_composite else fields.required("service", slug, blank="")
@@ -241,7 +242,7 @@ def _objective(node: Node, place: str, faults: Faults, services: tuple[Service, 
         faults.add(fields.at("service"), "has no place beside a composite, whose objectives have their own; leave it out")
     if not fields.has("indicator"):
         fields.missing("indicator")
-    indicator = _indicator(fields.node("indicator"), fields.at("indicator"), faults, _components_of(service, services))
+    indicator = _indicator(fields.node("indicator"), fields.at("indicator"), faults, components.get(service, ()))
     return Objective(
         id=fields.required("id", slug, blank=""),
         name=fields.required("name", NAME, blank=""),
@@ -261,10 +262,6 @@ def _target(fields: Fields, indicator: Indicator) -> Fraction:
     if isinstance(indicator, ResponseTime) and indicator.percentile is not None:
         return fields.optional("target", percent_above_zero, default=indicator.percentile)
     return fields.required("target", percent_above_zero, blank=Fraction(1))
-
-
-def _components_of(service: str, services: tuple[Service, ...]) -> tuple[str, ...]:
-    return next((tuple(component.id for component in each.components) for each in services if each.id == service), ())
 
 
 def _kind_of(node: Node) -> str:
