@@ -8,7 +8,7 @@ BIN := .venv/bin
 PROTOS := $(shell find proto -name '*.proto')
 
 .DEFAULT_GOAL := help
-.PHONY: help run up demo test quick check format proto bench mutants clean
+.PHONY: help run up demo test quick laws check format proto bench mutants clean
 
 help: ## what can be done here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | awk -F '\t' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -28,6 +28,9 @@ test: .venv/.ready-dev .venv/.browser ## set up, then lint, types, import rules 
 
 quick: .venv/.ready-dev ## the tests without faults, browser and contract fuzzing
 	$(BIN)/pytest -n 2 --dist loadscope -m "not faults and not portal and not schema"
+
+laws: .venv/.ready-dev ## every property test of the figures with 5,000 examples instead of 200
+	$(BIN)/pytest -n 2 --hypothesis-profile=deep --timeout 7200 -m hypothesis tests/measurement tests/vocabulary tests/worked
 
 check: .venv/.ready-dev ## lint, format, types, import rules
 	$(BIN)/ruff check .

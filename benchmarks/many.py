@@ -1,7 +1,7 @@
 """A month of one-minute data of many components in one Parquet file: `upheld assess` with an objective each, and DuckDB over the same file.
 
-Both read the file and give good and whole of every component; that they are equal is checked in every run. Ours also gives days, outages,
-bounds, budgets, verdicts and the document.
+Both read the file and give good and whole of every component, and once of each of its days; that they are equal is checked in every run.
+Ours always gives the days, and outages, bounds, budgets, verdicts and the document.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import cProfile
 import json
 import pstats
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -28,8 +28,8 @@ from services.command.assess import assess_files
 from services.vocabulary.period import MINUTE, instant_of
 
 Kind = Literal["statuses", "counters"]
-Figures = list[tuple[str, int, int]]
-"""Component, good and whole, ordered by component."""
+Figures = list[tuple[str | int, ...]]
+"""Component, where it was asked for the day since 1970, good and whole, in this order."""
 
 COMPONENTS, DAYS = 1_000, 31
 COMPONENTS_IN_SMOKE, DAYS_IN_SMOKE = 20, 2
@@ -68,11 +68,19 @@ _REQUESTS = """
     WHERE observed_at >= TIMESTAMPTZ '{start}' AND observed_at < TIMESTAMPTZ '{end}'
     GROUP BY component ORDER BY component
 """
-_QUERIES: dict[Kind, str] = {"statuses": _AVAILABILITY, "counters": _REQUESTS}
+_REQUESTS_BY_DAY = """
+    SELECT component, epoch_us(observed_at) // 86400000000 AS day, sum(good)::BIGINT, sum(total)::BIGINT
+    FROM read_parquet('{file}')
+    WHERE observed_at >= TIMESTAMPTZ '{start}' AND observed_at < TIMESTAMPTZ '{end}'
+    GROUP BY ALL ORDER BY ALL
+"""
+"""Days of UTC; those of any other zone take DuckDB longer."""
+
+_FIRST_DAY = date(1970, 1, 1)
 
 
 def matches(*, smoke: bool) -> list[Match]:
-    return [month.match for month in _months(smoke=smoke)]
+    return [match for month in _months(smoke=smoke) for match in month.matches]
 
 
 def profile(*, smoke: bool) -> None:
@@ -81,7 +89,7 @@ def profile(*, smoke: bool) -> None:
         month.write()
         profiler = cProfile.Profile()
         profiler.runcall(month.assessed)
-        print(f"\n{month.match.title}, {month.count:,} samples, {len(month.names)} objectives")
+        print(f"\n{month.title}, {month.count:,} samples, {len(month.names)} objectives")
         pstats.Stats(profiler).sort_stats("cumulative").print_stats("upheld|services|method|built-in", _PROFILED_LINES)
 
 
@@ -99,16 +107,17 @@ class Month:
     days: int
 
     @property
-    def match(self) -> Match:
-        return Match(
-            title=f"{self.components:,} objectives over {self.days} days of one-minute {self.kind} in Parquet",
-            unit="samples",
-            count=self.count,
-            ours="upheld assess",
-            peer=f"DuckDB {duckdb.__version__}",
-            our_work=self._contender(self.assessed),
-            peer_work=self._contender(self.queried),
-        )
+    def matches(self) -> list[Match]:
+        if self.kind == "statuses":
+            return [self._match(self.title, self.assessed, _AVAILABILITY)]
+        return [
+            self._match(self.title, self.assessed, _REQUESTS),
+            self._match(f"{self.title}, day by day", self.assessed_by_day, _REQUESTS_BY_DAY),
+        ]
+
+    @property
+    def title(self) -> str:
+        return f"{self.components:,} objectives over {self.days} days of one-minute {self.kind} in Parquet"
 
     @property
     def count(self) -> int:
@@ -125,33 +134,51 @@ class Month:
 
     def assessed(self) -> Figures:
         """The way of the command: two files in, the document out."""
+        return sorted((str(each["objective_id"]), int(str(each["good"])), int(str(each["whole"]))) for each in self._results())
+
+    def assessed_by_day(self) -> Figures:
+        """The same, the days of the document instead of their sums."""
+        return sorted(
+            (str(each["objective_id"]), (date.fromisoformat(day["day"]) - _FIRST_DAY).days, int(day["good"]), int(day["whole"]))
+            for each in self._results()
+            for day in _leaves(each["days"])
+            if day["whole"] != "0"
+        )
+
+    def _results(self) -> list[Mapping[str, object]]:
         document = assess_files(self._terms, self._file, period="2026-03", mapping=[], until=END)
         results = document["objectives"]
         assert isinstance(results, list), "a document lists its objectives"
-        return sorted(
-            (str(each["objective_id"]), int(str(each["good"])), int(str(each["whole"]))) for each in results if isinstance(each, dict)
+        return [each for each in results if isinstance(each, dict)]
+
+    def _match(self, title: str, ours: Callable[[], Figures], query: str) -> Match:
+        def queried() -> Figures:
+            with duckdb.connect() as connection:
+                connection.execute("SET TimeZone = 'UTC'")
+                return connection.execute(query.format(file=self._file, start=START, end=END)).fetchall()
+
+        found: list[Figures] = []
+        return Match(
+            title=title,
+            unit="samples",
+            count=self.count,
+            ours="upheld assess",
+            peer=f"DuckDB {duckdb.__version__}",
+            our_work=self._contender(ours, found),
+            peer_work=self._contender(queried, found),
         )
 
-    def queried(self) -> Figures:
-        with duckdb.connect() as connection:
-            connection.execute("SET TimeZone = 'UTC'")
-            return connection.execute(_QUERIES[self.kind].format(file=self._file, start=START, end=END)).fetchall()
-
-    def _contender(self, work: Callable[[], Figures]) -> Contender:
+    def _contender(self, work: Callable[[], Figures], found: list[Figures]) -> Contender:
         """What either finds is what every run before it found, of ours and of the peer."""
 
         @contextmanager
         def contender(_: Path) -> Iterator[Callable[[], object]]:
             self.write()
-            yield lambda: self._found.append(work())
-            assert len(self._found[-1]) == self.components, "every component has its figure"
-            assert self._found[-1] == self._found[0], "both give the same figures"
+            yield lambda: found.append(work())
+            assert {figures[0] for figures in found[-1]} == set(self.names), "every component has its figure"
+            assert found[-1] == found[0], "both give the same figures"
 
         return contender
-
-    @cached_property
-    def _found(self) -> list[Figures]:
-        return []
 
     @cached_property
     def _folder(self) -> tempfile.TemporaryDirectory[str]:
@@ -219,6 +246,11 @@ class Month:
         total = said.poisson(600, states.size)
         failed = np.where(states.ravel() == 2, total // 2, said.binomial(total, 0.0005))
         return [pa.array(total - failed, pa.int64()), pa.array(total, pa.int64())]
+
+
+def _leaves(days: object) -> Sequence[Mapping[str, str]]:
+    assert isinstance(days, list), "a result lists its days"
+    return days
 
 
 def _named(codes: np.ndarray[tuple[int], np.dtype[np.int32]], names: Sequence[str]) -> pa.Array:

@@ -1,13 +1,22 @@
-"""Fixtures of all tests: settings over SQLite, over PostgreSQL, and over each in turn."""
+"""Fixtures of all tests: settings over SQLite, over PostgreSQL, and over each in turn; and how many examples a law is tried with.
+
+`make laws` tries them with the profile "deep". A law whose examples are dear in themselves names a number of its own.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as laws
 
 from services.chassis.settings import Settings
 from tests.postgres import missing_reason, postgres_url
+
+laws.register_profile("usual", max_examples=200, deadline=None)
+laws.register_profile("deep", max_examples=5_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+laws.load_profile("usual")
 
 
 @pytest.fixture

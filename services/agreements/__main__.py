@@ -6,7 +6,7 @@ import asyncio
 
 from upheld.agreements.v1.agreements_pb2_grpc import add_AgreementsServicer_to_server
 
-from services.agreements import api, bus, rpc, views
+from services.agreements import api, api_exchange, bus, rpc, views
 from services.agreements.agreement import FACTS, Fact
 from services.agreements.application import Agreements
 from services.agreements.permissions import PERMISSIONS
@@ -37,6 +37,7 @@ async def compose(platform: Platform) -> Service:
 
     app = create_app(NAME, title="Upheld agreements", version=VERSION, platform=platform, permissions=PERMISSIONS, docs=DOCS)
     app.include_router(api.router(agreements))
+    app.include_router(api_exchange.router(agreements))
     seal(app, PERMISSIONS)
 
     servicer = rpc.AgreementsRpc(agreements)

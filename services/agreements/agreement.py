@@ -10,12 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Literal, TypeAlias, assert_never
-from zoneinfo import ZoneInfo
 
 from services.agreements.terms import PartyRole, Terms, canonical_json, digest, stored_terms
 from services.vocabulary.errors import Conflict, Invalid, NotAllowed, NotFound, Violation
 from services.vocabulary.identity import OrganisationId
-from services.vocabulary.period import day_of, instant_of
+from services.vocabulary.period import day_of, instant_of, parse_zone
 
 Status = Literal["draft", "proposed", "active", "terminated", "expired"]
 STATUSES: tuple[Status, ...] = ("draft", "proposed", "active", "terminated", "expired")
@@ -259,6 +258,15 @@ class AuthorNotAParty(NotAllowed):
 
     def __init__(self, organisation: str) -> None:
         super().__init__(f"{organisation} must be the provider or the customer of the terms it writes")
+
+
+class AlreadyDrafted(Conflict):
+    """Whoever asks is a party to it and may see it."""
+
+    code = "agreement-already-drafted"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is an agreement of these two parties under the name {name!r}; revise or amend it")
 
 
 class NotADraft(Conflict):
@@ -516,7 +524,7 @@ def _term(terms: Terms) -> str:
 
 
 def _today(terms: Terms, recorded_at: datetime) -> date:
-    return day_of(instant_of(recorded_at), ZoneInfo(terms.zone))
+    return day_of(instant_of(recorded_at), parse_zone(terms.zone))
 
 
 # ---------------------------------------------------------------------------------------------------------------- evolve

@@ -31,6 +31,7 @@ from services.agreements.views import Listed
 from services.agreements.wire import fact_data
 from services.chassis.events import Recorded
 from services.vocabulary.money import Rounding
+from services.vocabulary.period import Every
 
 Percent = Annotated[str, Field(description="Decimal percentage", examples=["99.9"])]
 Day = Annotated[str, Field(description="Civil date in the agreement's zone", examples=["2026-03-01"])]
@@ -64,6 +65,8 @@ class PartyBody(BaseModel):
 class ComponentBody(BaseModel):
     id: str
     name: str
+    in_service_from: Annotated[Moment | None, Absent] = None
+    in_service_until: Annotated[Moment | None, Absent] = None
 
 
 class ServiceBody(BaseModel):
@@ -260,6 +263,14 @@ class CreditBody(BaseModel):
     claim: Annotated[ClaimBody | None, Absent] = None
 
 
+class AgreementPeriodBody(BaseModel):
+    """What is judged, credited and closed as one."""
+
+    every: Every
+    from_day: Annotated[int | None, Absent, Field(description="Of months: the civil day each begins on")] = None
+    days: Annotated[int | None, Absent, Field(description="Of rolling periods: civil days")] = None
+
+
 class TermsDocument(BaseModel):
     """The terms document in its canonical form."""
 
@@ -281,6 +292,7 @@ class TermsDocument(BaseModel):
     recurring_maintenance: Annotated[list[RecurringMaintenanceBody] | None, Absent] = None
     hard_close_after_days: Annotated[int | None, Absent] = None
     disputes: Annotated[str | None, Absent] = None
+    period: Annotated[AgreementPeriodBody | None, Absent, Field(description="Absent: calendar months")] = None
 
 
 class TermsVersionBody(BaseModel):

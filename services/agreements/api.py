@@ -51,6 +51,9 @@ _DOCUMENT = {
 }
 
 AgreementId = Annotated[str, Path(description="The agreement's id", json_schema_extra={"format": "uuid"})]
+AgreementName = Annotated[
+    str, Query(pattern=r"^([a-z0-9][a-z0-9-]{0,62})?$", description="Drafts under a name: one agreement of these two parties has it")
+]
 VersionNumber = Annotated[int, Path(ge=1, le=1_000_000, description="A version of the terms")]
 KnownAt = Annotated[str | None, Query(description="Only what was recorded until this instant, RFC 3339", examples=["2026-03-09T12:00:00Z"])]
 AsOf = Annotated[str | None, Query(description="The state on this civil date", examples=["2026-03-09"])]
@@ -67,16 +70,16 @@ def router(agreements: Agreements) -> APIRouter:
 
 def _add_negotiation(routes: APIRouter, agreements: Agreements) -> None:
     @routes.post("", status_code=201, openapi_extra=_DOCUMENT, operation_id="draft_agreement")
-    async def draft_agreement(request: Request, response: Response, context: Acting) -> AgreementBody:
+    async def draft_agreement(request: Request, response: Response, context: Acting, name: AgreementName = "") -> AgreementBody:
         """Write the first draft. The caller's organisation must be one of the parties."""
-        drafted = await agreements.draft(await _terms(request), context=context)
+        drafted = await agreements.draft(await _terms(request), name=name, context=context)
         response.headers["Location"] = f"/v1/agreements/{drafted.id}"
         return _answered(response, drafted)
 
     @routes.post("/validation", openapi_extra=_DOCUMENT, operation_id="validate_terms")
     async def validate_terms(request: Request, context: Acting) -> ValidationBody:
         """Try a terms document: its canonical form and digest, or everything that is wrong with it."""
-        form, content = _form(request), await request.body()
+        form, content = document_form(request), await request.body()
         try:
             terms = await asyncio.to_thread(parse_document, content, form=form)
         except Invalid as refusal:
@@ -201,7 +204,8 @@ def _answered(response: Response, snapshot: Snapshot) -> AgreementBody:
     return agreement_body(snapshot)
 
 
-def _form(request: Request) -> Form:
+def document_form(request: Request) -> Form:
+    """YAML or JSON, by the media type. Refuses others."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     form = _FORMS.get(media_type)
     if form is None:
@@ -210,7 +214,7 @@ def _form(request: Request) -> Form:
 
 
 async def _terms(request: Request) -> Terms:
-    form, content = _form(request), await request.body()
+    form, content = document_form(request), await request.body()
     try:
         return await asyncio.to_thread(parse_document, content, form=form)
     except UnreadableDocument as refusal:

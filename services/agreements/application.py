@@ -7,10 +7,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
-from zoneinfo import ZoneInfo
 
 from services.agreements import agreement as rules
-from services.agreements.agreement import Agreement, AgreementNotFound, Fact, Signature, Status, TermsVersion
+from services.agreements.agreement import Agreement, AgreementNotFound, AlreadyDrafted, Fact, Signature, Status, TermsVersion
+from services.agreements.naming import agreement_named
 from services.agreements.terms import Change, Terms, difference
 from services.agreements.views import AgreementList, Listed
 from services.chassis.context import Context
@@ -19,7 +19,7 @@ from services.chassis.events import Recorded
 from services.chassis.repository import Repository, Versioned
 from services.vocabulary.errors import invalid
 from services.vocabulary.identity import Caller
-from services.vocabulary.period import day_of, instant_of
+from services.vocabulary.period import day_of, instant_of, parse_zone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,11 +59,18 @@ class Agreements:
         self._repository: Repository[Agreement, Fact] = Repository(store, _evolved)
         self._listing = listing
 
-    async def draft(self, terms: Terms, *, context: Context) -> Snapshot:
-        """A repeated request finds the agreement that its first attempt made."""
-        agreement_id = uuid5(NAMESPACE_URL, f"upheld:agreement:{context.request.key}") if context.request else uuid4()
+    async def draft(self, terms: Terms, *, name: str = "", context: Context) -> Snapshot:
+        """A repeated request finds the agreement that its first attempt made. Refuses with `AlreadyDrafted` a name that is taken."""
+        agreement_id = agreement_named(name, terms) if name else _new_id(context)
         by = context.caller.organisation
-        drafted = await self._repository.execute(agreement_id, lambda _: rules.draft(terms, by=by), context=context)
+
+        def decide(agreement: Agreement | None) -> Sequence[Fact]:
+            facts = rules.draft(terms, by=by)
+            if agreement is not None:
+                raise AlreadyDrafted(name)
+            return facts
+
+        drafted = await self._repository.execute(agreement_id, decide, context=context)
         return _snapshot(agreement_id, drafted, context)
 
     async def revise(self, agreement_id: UUID, terms: Terms, *, expected_version: int | None, context: Context) -> Snapshot:
@@ -185,6 +192,10 @@ class Agreements:
         return known
 
 
+def _new_id(context: Context) -> UUID:
+    return uuid5(NAMESPACE_URL, f"upheld:agreement:{context.request.key}") if context.request else uuid4()
+
+
 def _evolved(agreement: Agreement | None, recorded: Recorded[Fact]) -> Agreement:
     return rules.evolve(agreement, recorded.event, recorded_at=recorded.metadata.recorded_at)
 
@@ -196,7 +207,7 @@ def _existing(agreement: Agreement | None) -> Agreement:
 
 def _snapshot(agreement_id: UUID, known: Versioned[Agreement], context: Context, *, as_of: date | None = None) -> Snapshot:
     agreement = known.state
-    today = day_of(instant_of(context.recorded_at), ZoneInfo(agreement.newest.terms.zone))
+    today = day_of(instant_of(context.recorded_at), parse_zone(agreement.newest.terms.zone))
     return Snapshot(
         id=agreement_id,
         version=known.version,

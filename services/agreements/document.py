@@ -52,6 +52,15 @@ def read_document(document: str | bytes, *, form: Form = "yaml") -> Node:
     return _read_json(text) if form == "json" else _read_yaml(text)
 
 
+def read_documents(document: str | bytes, *, form: Form = "yaml") -> list[Node]:
+    """Every document of a YAML file that holds several, the empty ones left out; of JSON the entries of a list, or the one there is."""
+    text = _decoded(document)
+    if form == "yaml":
+        return [node for node in _yaml_documents(text) if node is not None]
+    node = _read_json(text)
+    return node if isinstance(node, list) else [node]
+
+
 def _decoded(document: str | bytes) -> str:
     try:
         content = document if isinstance(document, bytes) else document.encode()
@@ -97,9 +106,14 @@ def _plain(node: Node | bool, level: int) -> Node:
 
 
 def _read_yaml(text: str) -> Node:
+    documents = _yaml_documents(text, at_most=1)
+    return documents[0] if documents else None
+
+
+def _yaml_documents(text: str, *, at_most: int | None = None) -> list[Node]:
     try:
         events: Iterator[_Event] = iter(yaml.parse(text, Loader=_LOADER))
-        return _read_stream(events)
+        return _read_stream(events, at_most)
     except yaml.MarkedYAMLError as fault:
         where = f" in line {fault.problem_mark.line + 1}, column {fault.problem_mark.column + 1}" if fault.problem_mark else ""
         raise UnreadableDocument(f"is not YAML: {fault.problem}{where}") from None
@@ -107,16 +121,14 @@ def _read_yaml(text: str) -> Node:
         raise UnreadableDocument(f"is not YAML: {str(fault).splitlines()[0] if str(fault) else type(fault).__name__}") from None
 
 
-def _read_stream(events: Iterator[_Event]) -> Node:
-    node: Node = None
-    documents = 0
+def _read_stream(events: Iterator[_Event], at_most: int | None) -> list[Node]:
+    documents: list[Node] = []
     for event in events:
         if isinstance(event, yaml.DocumentStartEvent):
-            documents += 1
-            if documents > 1:
+            if len(documents) == at_most:
                 raise UnreadableDocument("must be one document, there are several")
-            node = _node(next(events), events, 1)
-    return node
+            documents.append(_node(next(events), events, 1))
+    return documents
 
 
 def _node(event: _Event, events: Iterator[_Event], level: int) -> Node:

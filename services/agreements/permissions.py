@@ -19,6 +19,8 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
     "propose_amendment": NEGOTIATORS,
     "terminate_agreement": NEGOTIATORS,
     "validate_terms": READERS,
+    "export_agreement": READERS,
+    "import_terms": READERS,
     "get_agreement": READERS,
     "list_agreements": READERS,
     "get_history": READERS,

@@ -17,6 +17,7 @@ from services.agreements.terms import (
     Calendar,
     Change,
     Claim,
+    Component,
     Composite,
     Credit,
     ExclusionClass,
@@ -45,7 +46,7 @@ from services.agreements.terms import (
 )
 from services.chassis.events import Recorded
 from services.vocabulary.money import Money
-from services.vocabulary.period import instant_text
+from services.vocabulary.period import MONTHLY, Cycle, Instant, instant_text
 from services.vocabulary.ratio import trimmed_percent
 
 
@@ -69,6 +70,7 @@ def terms_message(terms: Terms) -> terms_pb2.Terms:
         recurring_maintenance=[_recurring_message(window) for window in terms.recurring_maintenance],
         hard_close_after_days=terms.hard_close_after_days or 0,
         disputes=terms.disputes,
+        period=_period_message(terms.period) if terms.period != MONTHLY else None,
     )
 
 
@@ -88,7 +90,7 @@ def document_of(message: terms_pb2.Terms) -> dict[str, Node]:
         "parties": [_party_document(party) for party in message.parties],
         "auditors": list(message.auditors),
         "services": [
-            {"id": each.id, "name": each.name, "components": [{"id": part.id, "name": part.name} for part in each.components]}
+            {"id": each.id, "name": each.name, "components": [_component_document(part) for part in each.components]}
             for each in message.services
         ],
         "maintenance": [_maintenance_document(window) for window in message.maintenance],
@@ -103,6 +105,8 @@ def document_of(message: terms_pb2.Terms) -> dict[str, Node]:
     }
     if message.HasField("credit"):
         document["credit"] = _credit_document(message.credit)
+    if message.HasField("period"):
+        document["period"] = _period_document(message.period)
     return document
 
 
@@ -208,9 +212,33 @@ def _party_document(party: terms_pb2.Party) -> Node:
 
 
 def _service_message(service: Service) -> terms_pb2.Service:
-    return terms_pb2.Service(
-        id=service.id, name=service.name, components=[terms_pb2.Component(id=each.id, name=each.name) for each in service.components]
+    return terms_pb2.Service(id=service.id, name=service.name, components=[_component_message(each) for each in service.components])
+
+
+def _component_message(component: Component) -> terms_pb2.Component:
+    return terms_pb2.Component(
+        id=component.id,
+        name=component.name,
+        in_service_from=_instant(component.in_service_from),
+        in_service_until=_instant(component.in_service_until),
     )
+
+
+def _component_document(component: terms_pb2.Component) -> Node:
+    return {
+        "id": component.id,
+        "name": component.name,
+        "in_service_from": component.in_service_from or None,
+        "in_service_until": component.in_service_until or None,
+    }
+
+
+def _period_message(cycle: Cycle) -> terms_pb2.AgreementPeriod:
+    return terms_pb2.AgreementPeriod(every=cycle.every, from_day=0 if cycle.from_day == 1 else cycle.from_day, days=cycle.days)
+
+
+def _period_document(period: terms_pb2.AgreementPeriod) -> Node:
+    return {"every": period.every or "month", "from_day": period.from_day or None, "days": period.days or None}
 
 
 def _calendar_message(calendar: Calendar) -> terms_pb2.Calendar:
@@ -301,7 +329,7 @@ def _maintenance_message(window: MaintenanceWindow) -> terms_pb2.MaintenanceWind
         end=instant_text(window.end),
         reason=window.reason,
         exclusion_class=window.exclusion_class,
-        announced_at="" if window.announced_at is None else instant_text(window.announced_at),
+        announced_at=_instant(window.announced_at),
     )
 
 
@@ -593,6 +621,10 @@ def _weights_document(names: Sequence[str], weights: Sequence[int]) -> Node:
         return None
     named: dict[str, Node] = dict(zip(names, weights, strict=False))
     return named | {f"weights[{index}]": weight for index, weight in enumerate(weights) if index >= len(names)}
+
+
+def _instant(instant: Instant | None) -> str:
+    return "" if instant is None else instant_text(instant)
 
 
 def _length(length_s: int) -> str | None:

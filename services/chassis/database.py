@@ -62,14 +62,14 @@ class Database:
         self._reading = ThreadPoolExecutor(_READERS, thread_name_prefix=f"{service}-views-read")
 
     @classmethod
-    def open(cls, service: str, settings: Settings, metadata: sa.MetaData) -> Database:
+    def open(cls, service: str, settings: Settings, *metadata: sa.MetaData) -> Database:
         """Creates what is missing of the tables, `tracking` and `inbox` among them; changes none that exists. Blocks."""
         if settings.database_url:
             return cls._open_postgresql(service, settings.database_url, metadata)
         return cls._open_sqlite(service, settings.data / f"{service}-views.sqlite", metadata)
 
     @classmethod
-    def _open_sqlite(cls, service: str, path: Path, metadata: sa.MetaData) -> Database:
+    def _open_sqlite(cls, service: str, path: Path, metadata: Sequence[sa.MetaData]) -> Database:
         path.parent.mkdir(parents=True, exist_ok=True)
         engine = _sqlite_engine(path, begin="BEGIN IMMEDIATE", pool_size=1)
         reader = _sqlite_engine(path, begin="BEGIN", pool_size=_READERS)
@@ -79,7 +79,7 @@ class Database:
         return cls(service, "sqlite", engine, reader)
 
     @classmethod
-    def _open_postgresql(cls, service: str, url: str, metadata: sa.MetaData) -> Database:
+    def _open_postgresql(cls, service: str, url: str, metadata: Sequence[sa.MetaData]) -> Database:
         schema = schema_of(service)
         with prepared_schema(url, schema):
             engine = _postgresql_engine(url, schema)
@@ -198,9 +198,9 @@ def prepared_schema(url: str, schema: str) -> Iterator[None]:
         yield
 
 
-def _create_tables(connection: Connection, metadata: sa.MetaData) -> None:
-    _OWN.create_all(connection)
-    metadata.create_all(connection)
+def _create_tables(connection: Connection, metadata: Sequence[sa.MetaData]) -> None:
+    for tables in (_OWN, *metadata):
+        tables.create_all(connection)
 
 
 def _insert(table: sa.Table, connection: Connection) -> sqlite.Insert | postgresql.Insert:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -25,8 +24,7 @@ class UnreadableEvent(Exception):
     """Stored data that does not fit its name: a field too many, too few, or of another type."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Metadata:
+class Metadata(msgspec.Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
     """What every event carries beside itself. `recorded_at` is RFC 3339 UTC; empty texts are unknown."""
 
     event_id: str
@@ -40,8 +38,7 @@ class Metadata:
     traceparent: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Recorded(Generic[E]):
+class Recorded(msgspec.Struct, Generic[E], frozen=True, kw_only=True, gc=False):
     """An event as stored: `position` in the service's log (gaps are possible), `version` in its stream (from 1, no gaps)."""
 
     position: int
@@ -50,6 +47,11 @@ class Recorded(Generic[E]):
     type: str
     event: E
     metadata: Metadata
+
+
+class _Envelope(msgspec.Struct, Generic[E], frozen=True, gc=False, forbid_unknown_fields=True):
+    metadata: Metadata
+    event: E
 
 
 class Registry(Generic[E]):
@@ -70,6 +72,11 @@ class Registry(Generic[E]):
                 raise ValueError(f"{kind.__name__} has two names: {self._names[kind]} and {name}")
             self._names[kind] = name
         self._decoders = {name: msgspec.json.Decoder(kind, dec_hook=_decoded) for name, kind in events.items()}
+        self._envelopes: dict[str, msgspec.json.Decoder[_Envelope[E]]] = {
+            name: msgspec.json.Decoder(_Envelope[kind], dec_hook=_decoded)  # type: ignore[valid-type]
+            for name, kind in events.items()
+        }
+        self._sealed = msgspec.json.Decoder(_Envelope[msgspec.Raw])
         self._encoder = msgspec.json.Encoder(enc_hook=_encoded, order="deterministic")
         self.names: tuple[str, ...] = (*events, *self._upcasters)
         self._check_upcasters()
@@ -85,6 +92,32 @@ class Registry(Generic[E]):
         """The event's JSON document; the same event gives the same bytes."""
         self.name_of(event)
         return self._encoder.encode(event)
+
+    def pack(self, event: E, metadata: Metadata) -> bytes:
+        """The document that is stored: the event's beside its metadata."""
+        self.name_of(event)
+        return self._encoder.encode(_Envelope(metadata, event))
+
+    def unpack(self, name: str, stored: bytes) -> tuple[str, E, Metadata]:
+        """As `decode`, of what `pack` made."""
+        envelopes = self._envelopes.get(name)
+        if envelopes is not None:
+            try:
+                envelope = envelopes.decode(stored)
+            except (msgspec.MsgspecError, ValueError, TypeError):
+                return self._unpacked_by_parts(name, stored)
+            if self._encoder.encode(envelope) == stored:
+                return name, envelope.event, envelope.metadata
+        return self._unpacked_by_parts(name, stored)
+
+    def _unpacked_by_parts(self, name: str, stored: bytes) -> tuple[str, E, Metadata]:
+        """The slow way, for an old name, for what was written otherwise than we write it, and to tell what does not fit."""
+        try:
+            envelope = self._sealed.decode(stored)
+        except msgspec.MsgspecError as error:
+            raise UnreadableEvent(f"{name}: {error}") from error
+        name, event = self.decode(name, bytes(envelope.event))
+        return name, event, envelope.metadata
 
     def decode(self, name: str, data: bytes) -> tuple[str, E]:
         """The newest name and the event. Raises `UnknownEvent`, and `UnreadableEvent` for data that does not fit: an unknown field, too."""

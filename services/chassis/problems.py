@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Scope
 
 from services.chassis.identity import Unauthenticated
-from services.vocabulary.errors import Conflict, Invalid, NotAllowed, NotFound, Refusal, StaleVersion, Unavailable, Violation
+from services.vocabulary.errors import Conflict, Invalid, NotAllowed, NotFound, Refusal, Since, StaleVersion, Unavailable, Violation
 
 MEDIA_TYPE = "application/problem+json"
 REQUEST_ID = "upheld.request_id"
@@ -81,6 +81,15 @@ class BrokenRule(BaseModel):
     rule: str
 
 
+class ChangeSince(BaseModel):
+    """What happened after the version that the request was decided on."""
+
+    version: int = Field(examples=[7])
+    type: str = Field(examples=["agreement.withdrawn.v1"])
+    actor: str
+    recorded_at: str = Field(examples=["2026-03-09T12:00:00Z"])
+
+
 class Problem(BaseModel):
     """A refusal (RFC 9457). `code` is stable."""
 
@@ -92,6 +101,7 @@ class Problem(BaseModel):
     instance: str
     request_id: str
     violations: list[BrokenRule] = []
+    changed: list[ChangeSince] = []
 
 
 def _documented(description: str) -> dict[str, Any]:
@@ -116,7 +126,14 @@ def refused(scope: Scope, refusal: Refusal) -> Response:
     if isinstance(refusal, Unauthenticated) and refusal.code != Unauthenticated.code:
         headers["WWW-Authenticate"] += ', error="invalid_token"'
     return problem(
-        scope, status=answer.status, code=refusal.code, title=answer.title, detail=refusal.message, violations=violations, headers=headers
+        scope,
+        status=answer.status,
+        code=refusal.code,
+        title=answer.title,
+        detail=refusal.message,
+        violations=violations,
+        changed=refusal.changed if isinstance(refusal, StaleVersion) else (),
+        headers=headers,
     )
 
 
@@ -133,6 +150,7 @@ def problem(
     title: str,
     detail: str,
     violations: Sequence[Violation] = (),
+    changed: Sequence[Since] = (),
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     body = Problem(
@@ -144,6 +162,10 @@ def problem(
         instance=_speakable(scope["path"]),
         request_id=scope.get(REQUEST_ID, ""),
         violations=[BrokenRule(place=_speakable(broken.place), rule=_speakable(broken.rule)) for broken in violations],
+        changed=[
+            ChangeSince(version=each.version, type=each.type, actor=_speakable(each.actor), recorded_at=each.recorded_at)
+            for each in changed
+        ],
     )
     return JSONResponse(body.model_dump(), status_code=status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
 

@@ -11,12 +11,13 @@ from uuid import UUID
 from services.chassis.context import Context
 from services.chassis.event_store import AlreadyAnswered, AlreadyHandled, EventStore
 from services.chassis.events import Recorded
-from services.vocabulary.errors import Refusal, StaleVersion
+from services.vocabulary.errors import Refusal, Since, StaleVersion
 
 S = TypeVar("S")
 E = TypeVar("E")
 
 _LOST_RACES = 8
+_TOLD = 100
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,8 @@ class Repository(Generic[S, E]):
 
     async def load(self, stream: UUID, *, up_to_version: int | None = None, known_at: datetime | None = None) -> Versioned[S] | None:
         """None: there is no such stream, or nothing of it was recorded by `known_at`."""
-        recorded = await self._store.load(stream, up_to_version=up_to_version, known_at=known_at)
-        return self._folded(None, recorded) if recorded else None
+        state, version = await self._store.fold(stream, self._evolve, up_to_version=up_to_version, known_at=known_at)
+        return Versioned(cast(S, state), version) if version else None
 
     async def execute(
         self,
@@ -51,9 +52,9 @@ class Repository(Generic[S, E]):
         """Appends what `decide` returns and answers the state after it.
 
         A repeat of `context.request` answers the state as of the version it led to, a repeat of `context.delivery` the present state,
-        and neither appends. Raises `StaleVersion` when `expected_version` is given and is not the newest; with none given, a lost race is
-        decided again, eight times. Deciding on nothing appends nothing (a delivery is then marked handled); where nothing exists either,
-        the answer has version 0 and its state is None.
+        and neither appends. Raises `StaleVersion` when `expected_version` is given and is not the newest, with the newest hundred of what
+        came since; with none given, a lost race is decided again, eight times. Deciding on nothing appends nothing (a delivery is then
+        marked handled); where nothing exists either, the answer has version 0 and its state is None.
         """
         repeated = await self._repeated(stream, context)
         if repeated is not None:
@@ -65,9 +66,18 @@ class Repository(Generic[S, E]):
                 repeated = await self._repeated(stream, context)
                 if repeated is not None:
                     return repeated
-                if expected_version is not None or not isinstance(refused, StaleVersion):
+                if not isinstance(refused, StaleVersion):
                     raise
+                if expected_version is not None:
+                    raise await self._explained(stream, refused) from None
         return await self._attempt(stream, decide, context=context, expected_version=expected_version)
+
+    async def _explained(self, stream: UUID, stale: StaleVersion) -> StaleVersion:
+        since = await self._store.load(stream, after_version=max(stale.expected, stale.actual - _TOLD))
+        changed = [
+            Since(version=each.version, type=each.type, actor=each.metadata.actor, recorded_at=each.metadata.recorded_at) for each in since
+        ]
+        return StaleVersion(expected=stale.expected, actual=max([stale.actual, *(each.version for each in since)]), changed=changed)
 
     async def _attempt(
         self, stream: UUID, decide: Callable[[S | None], Sequence[E]], *, context: Context, expected_version: int | None

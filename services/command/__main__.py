@@ -21,6 +21,7 @@ from services.vocabulary.identity import OrganisationId, Role
 if TYPE_CHECKING:
     from services.chassis.service import Platform
     from services.chassis.settings import Settings
+    from services.command.apply import Step
     from services.command.client import Answer, Client
 
 app = typer.Typer(
@@ -121,20 +122,25 @@ def import_file(
 def assess(
     terms: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A terms document, YAML or JSON.")],
     observations: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="JSON, NDJSON, CSV or Parquet (by its ending).")],
-    period: Annotated[str, typer.Option(help='A calendar month such as "2026-03".')],
+    period: Annotated[str, typer.Option(help='A period of the terms: a calendar month such as "2026-03", or "2026-Q1", "2026-W10"')],
     mapping: Annotated[list[str] | None, typer.Option("--map", help="For CSV: field=column, see docs/observations.md.")] = None,
     until: Annotated[str, typer.Option(help="Measured until this instant (RFC 3339); empty: now.")] = "",
     explain: Annotated[bool, typer.Option("--explain", help="Also the sum that each figure is, down to the single outage.")] = False,
-    timeline: Annotated[Path | None, typer.Option(dir_okay=False, help="Also write the month as a picture (SVG) to this file.")] = None,
+    timeline: Annotated[Path | None, typer.Option(dir_okay=False, help="Also write the period as a picture (SVG) to this file.")] = None,
+    calculator: Annotated[str, typer.Option(help="The version of the calculator that judges; empty: the newest.")] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Judge a month from files, without a server: the same calculator, the same figures."""
+    """Judge a period from files, without a server: the same calculator, the same figures."""
     from services.command.assess import explained_document, explained_lines, judge_files
     from services.command.show import assessment_table
+    from services.measurement.assessment import CALCULATOR_VERSION
     from services.measurement.explanation import timeline as drawn
     from services.measurement.wire import document_of
 
-    case = _refusing(lambda: judge_files(terms, observations, period=period, mapping=mapping or [], until=until))
+    version = calculator or CALCULATOR_VERSION
+    case = _refusing(
+        lambda: judge_files(terms, observations, period=period, mapping=mapping or [], until=until, calculator=version, cite=explain)
+    )
     document = document_of(case.assessment)
     if timeline is not None:
         _write(timeline, drawn(case))
@@ -175,7 +181,7 @@ def history(
 @app.command()
 def report(
     agreement: Annotated[str, typer.Argument(help="The agreement's id.")],
-    period: Annotated[str, typer.Argument(help='A calendar month such as "2026-03".')],
+    period: Annotated[str, typer.Argument(help='A period of the agreement: a calendar month such as "2026-03", or "2026-Q1", "2026-W10"')],
     url: UrlOption = "",
     token: TokenOption = "",
     organisation: OrganisationOption = "",
@@ -257,6 +263,86 @@ def print_template(name: Annotated[str, typer.Argument(help="One of `upheld term
     typer.echo(_refusing(lambda: template_text(name), code=2), nl=False)
 
 
+@terms_app.command("import")
+def import_terms(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="OpenSLO v1 documents, YAML (several in one file) or JSON.")],
+    form: Annotated[str, typer.Option("--from", help="The form it is in: openslo.")],
+    title: Annotated[str, typer.Option(help="What the agreement is called.")] = "",
+    provider: Annotated[str, typer.Option(help="The provider's organisation.")] = "",
+    customer: Annotated[str, typer.Option(help="The customer's organisation.")] = "",
+    zone: Annotated[str, typer.Option(help="The time zone of its days and periods; empty: that of the first calendar window.")] = "",
+    effective_on: Annotated[str, typer.Option(help="The first civil day; empty: that of the first calendar window, else today.")] = "",
+) -> None:
+    """Print documents of another form as terms, without a server; what was lost or assumed goes to the standard error."""
+    from services.agreements.exchange import IMPORT_FORMS, terms_text
+    from services.command.terms import given_of, import_file, remark_lines, remarks_as_data
+
+    _choose("--from", form, IMPORT_FORMS)
+    given = _refusing(lambda: given_of(title, provider, customer, zone, effective_on), code=2)
+    found = _refusing(lambda: import_file(file, given), code=2)
+    typer.echo(terms_text(found.terms), nl=False)
+    typer.echo(remark_lines(remarks_as_data(found.remarks)), err=True)
+
+
+@terms_app.command("export")
+def export_terms(
+    agreement: Annotated[str, typer.Argument(help="The agreement's id.")],
+    form: Annotated[str, typer.Option("--to", help="openslo, tmf623, tmf657 or terms.")],
+    url: UrlOption = "",
+    token: TokenOption = "",
+    organisation: OrganisationOption = "",
+) -> None:
+    """Print an agreement's terms in another form; what that form does not say goes to the standard error."""
+    from services.agreements.exchange import EXPORT_FORMS
+    from services.command.terms import remark_lines
+
+    _choose("--to", form, EXPORT_FORMS)
+
+    async def ask(client: Client) -> Answer:
+        return await client.get(f"/v1/agreements/{agreement}/export", form=form)
+
+    answer = _ask(ask, url=url, token=token, organisation=organisation, roles=READING)
+    typer.echo(answer.body["text"], nl=False)
+    if answer.body["remarks"]:
+        typer.echo(remark_lines(answer.body["remarks"]), err=True)
+
+
+@app.command("apply")
+def apply_files(
+    paths: Annotated[list[Path], typer.Argument(exists=True, help="Terms documents, or folders of them.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing and say what would change: 2 if anything, else 0.")] = False,
+    effective_on: Annotated[str, typer.Option(help="The first civil day that changes of signed terms count for.")] = "",
+    reason: Annotated[str, typer.Option(help="Why, for the history; empty: that it was applied.")] = "",
+    url: UrlOption = "",
+    token: TokenOption = "",
+    organisation: OrganisationOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Bring agreements to what files say: draft what is new, revise drafts, propose amendments of what was signed. Never signs."""
+    from services.command.apply import as_data, carry_out, exit_code, plan_all, read_all, told
+    from services.vocabulary.period import parse_day
+
+    day = _refusing(lambda: parse_day(effective_on, place="--effective-on") if effective_on else None)
+    files = _refusing(lambda: read_all(paths))
+
+    async def ask(client: Client) -> list[Step]:
+        steps = await plan_all(client, files, effective_on=day)
+        if not dry_run:
+            await carry_out(client, steps, reason=reason)
+        return steps
+
+    steps = _ask(ask, url=url, token=token, organisation=organisation, roles=(Role.SERVICE_MANAGER,))
+    code = exit_code(steps, dry_run=dry_run)
+    done = not dry_run and code == 0
+    for file in files.skipped:
+        typer.echo(f"{file} holds no terms: skipped", err=True)
+    if as_json:
+        out.print_json(data=as_data(steps, done=done))
+    for line in [] if as_json else [line for step in steps for line in told(step, done=done)]:
+        out.print(line, markup=False, soft_wrap=True)
+    raise typer.Exit(code)
+
+
 @app.command("settings")
 def show_settings() -> None:
     """Every setting with its value, where it came from and what it means; secrets are masked. Names variables that are no setting."""
@@ -282,6 +368,11 @@ def _write(file: Path, text: str) -> None:
         file.write_text(text, encoding="utf-8")
     except OSError as fault:
         _fail(f"{file} cannot be written: {fault.strerror}")
+
+
+def _choose(option: str, word: str, words: Sequence[str]) -> None:
+    if word not in words:
+        _fail(f"{option} must be {' or '.join(words)}, not {word!r}", code=2)
 
 
 def _settings() -> Settings:

@@ -61,21 +61,38 @@ class Client:
         key: str = "",
     ) -> Answer:
         """Sends with an Idempotency-Key, so that a repeat after a lost answer takes no second effect."""
-        headers = {"Idempotency-Key": key or str(uuid.uuid4()), "Content-Type": content_type}
-        if version is not None:
-            headers["If-Match"] = f'"{version}"'
-        if reason:
-            headers["X-Reason"] = reason
         data = content if content is not None else json.dumps(body or {}).encode()
-        return await self._send("POST", path, query=query or {}, content=data, headers=headers)
+        return await self._change("POST", path, data, content_type, version=version, reason=reason, query=query or {}, key=key)
+
+    async def put(self, path: str, *, content: bytes, content_type: str = "application/json", version: int, reason: str = "") -> Answer:
+        """As `post`, in place of what is there."""
+        return await self._change("PUT", path, content, content_type, version=version, reason=reason, query={}, key="")
+
+    async def _change(
+        self,
+        method: str,
+        path: str,
+        content: bytes,
+        content_type: str,
+        *,
+        version: int | None,
+        reason: str,
+        query: Mapping[str, str],
+        key: str,
+    ) -> Answer:
+        headers = {"Idempotency-Key": (key or str(uuid.uuid4())).encode(), "Content-Type": content_type.encode()}
+        if version is not None:
+            headers["If-Match"] = f'"{version}"'.encode()
+        if reason:
+            headers["X-Reason"] = reason.encode()
+        return await self._send(method, path, query=query, content=content, headers=headers)
 
     async def _send(
-        self, method: str, path: str, *, query: Mapping[str, str], content: bytes | None = None, headers: Mapping[str, str] | None = None
+        self, method: str, path: str, *, query: Mapping[str, str], content: bytes | None = None, headers: Mapping[str, bytes] | None = None
     ) -> Answer:
+        sent = [(b"Authorization", f"Bearer {self._token}".encode()), *((name.encode(), value) for name, value in (headers or {}).items())]
         try:
-            response = await self._http.request(
-                method, path, params=dict(query), content=content, headers={"Authorization": f"Bearer {self._token}", **(headers or {})}
-            )
+            response = await self._http.request(method, path, params=dict(query), content=content, headers=sent)
         except httpx2.HTTPError as error:
             raise RequestFailed(f"no answer from {self._http.base_url}: {str(error) or type(error).__name__}") from error
         if response.status_code >= httpx2.codes.BAD_REQUEST:

@@ -97,14 +97,16 @@ def assessment_table(assessment: Mapping[str, Json]) -> Group:
             _coloured(one["verdict"]),
             " / ".join(told_amount(int(one[part]), one["unit"]) for part in ("good", "whole")),
         )
-    return Group(table, _credit(assessment.get("credit")))
+    made_by = f"calculator {assessment['calculator_version']}, time zones {assessment['tz_database']}"
+    return Group(table, Text(made_by, style="dim"), _credit(assessment.get("credit")))
 
 
 def _credit(credit: Mapping[str, Json] | None) -> Text:
     if not credit or not credit.get("currency"):
         return Text("no credit agreed")
     capped = ", capped" if credit.get("capped") else ""
-    return Text(f"credit: {credit['percent']} % of {credit['monthly_charge']} = {credit['amount']} {credit['currency']}{capped}")
+    charge = credit.get("period_charge") or credit["monthly_charge"]
+    return Text(f"credit: {credit['percent']} % of {charge} = {credit['amount']} {credit['currency']}{capped}")
 
 
 def history_table(history: Mapping[str, Json]) -> Table:

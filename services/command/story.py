@@ -13,12 +13,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
 from functools import cache
 from importlib import resources
-from zoneinfo import ZoneInfo
 
 from services.vocabulary.identity import Role
-from services.vocabulary.period import MINUTE, Month, instant_of, instant_text
+from services.vocabulary.period import MINUTE, Month, instant_of, instant_text, parse_zone
 
-ZONE = ZoneInfo("Europe/Berlin")
+ZONE = parse_zone("Europe/Berlin")
 SEED = 20260301
 FIRST_DAY = date(2026, 3, 1)
 MONTHS = (Month(2026, 3), Month(2026, 4), Month(2026, 5))

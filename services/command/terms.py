@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 
-from services.agreements.document import parse_document
+from services.agreements.document import read_document
+from services.agreements.exchange import imported
 from services.agreements.library import template, templates
-from services.agreements.terms import Terms, digest, explain, schema
+from services.agreements.openslo import Given, Imported
+from services.agreements.remark import Remark
+from services.agreements.terms import Terms, digest, explain, parse_terms, schema
+from services.command.apply import HEADER, KNOWN, form_of, without_header
+from services.vocabulary.period import parse_day, parse_zone
 
 
 def read_file(file: Path) -> Terms:
-    """The terms in a file, JSON by its ending, else YAML. Refuses with `Invalid`, naming every fault at once."""
-    return parse_document(file.read_bytes(), form="json" if file.suffix == ".json" else "yaml")
+    """The terms in a file, JSON by its ending, else YAML; a header for `upheld apply` is no part of them.
+
+    Refuses with `Invalid`, naming every fault at once.
+    """
+    terms, _ = without_header(read_document(file.read_bytes(), form=form_of(file)))
+    return parse_terms(terms)
 
 
 def summary(terms: Terms) -> str:
@@ -30,7 +40,13 @@ def explanation(terms: Terms, *, width: int) -> str:
 
 
 def schema_text() -> str:
-    return json.dumps(schema(), indent=2, ensure_ascii=False)
+    """With the header that a file may have for `upheld apply`."""
+    grammar = schema()
+    properties = grammar["properties"]
+    assert isinstance(properties, dict), "a schema of terms has properties"
+    told = {key: {"type": "string", "description": entry.meaning} for key, entry in KNOWN.items()}
+    header = {"description": "for upheld apply, no part of the terms", "type": "object", "properties": told, "additionalProperties": False}
+    return json.dumps(grammar | {"properties": {**properties, HEADER: header}}, indent=2, ensure_ascii=False)
 
 
 def template_list() -> str:
@@ -43,6 +59,27 @@ def template_list() -> str:
 def template_text(name: str) -> str:
     """The template as it is written. Refuses with `UnknownTemplate`."""
     return template(name).text
+
+
+def given_of(title: str, provider: str, customer: str, zone: str, effective_on: str) -> Given:
+    """What the caller says besides the file; today is the day in the zone. Refuses with `Invalid`."""
+    today = datetime.now(parse_zone(zone or "UTC", place="--zone")).date()
+    first_day = parse_day(effective_on, place="--effective-on") if effective_on else None
+    return Given(today=today, title=title, provider=provider, customer=customer, zone=zone, effective_on=first_day)
+
+
+def import_file(file: Path, given: Given) -> Imported:
+    """OpenSLO documents in a file as terms. Refuses with `Invalid`, naming every fault at once."""
+    return imported(file.read_bytes(), given=given, form=form_of(file))
+
+
+def remark_lines(remarks: Iterable[Mapping[str, str]]) -> str:
+    """What was lost or assumed, a line each."""
+    return "\n".join(f"{each['kind']} {each['place']}: {each['what']} ({each['why']})" for each in remarks)
+
+
+def remarks_as_data(remarks: Iterable[Remark]) -> list[dict[str, str]]:
+    return [{"kind": each.kind, "place": each.place, "what": each.what, "why": each.why} for each in remarks]
 
 
 def _lines(sentences: tuple[str, ...], width: int) -> Iterator[str]:

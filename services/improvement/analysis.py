@@ -7,12 +7,13 @@ place in it.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from fractions import Fraction
-from itertools import groupby
+from itertools import accumulate, groupby
 from typing import Literal, NamedTuple, assert_never
 from zoneinfo import ZoneInfo
 
@@ -245,7 +246,7 @@ def _findings(objective: BreachedObjective) -> list[Finding]:
         case "request-ratio" | "response-time":
             return list(_day_findings(objective))
         case "interval-mean" | "time-slices":
-            return [*_slice_hour_findings(objective), *_day_findings(objective)]
+            return [*_slice_hour_findings(objective), *_run_findings(objective), *_day_findings(objective)]
         case "resolution-time":
             return list(_ticket_findings(objective))
         case "composite" if objective.is_journey:
@@ -304,19 +305,19 @@ def _measures(objective: BreachedObjective) -> list[_Measure]:
 def _outage_findings(objective: BreachedObjective) -> Iterator[Finding]:
     longest = sorted(merged_outages(objective.outages), key=lambda outage: (-outage.interval.length, outage.interval.start))
     for outage in longest[:MOST_FINDINGS_OF_A_KIND]:
-        yield _outage_finding(outage, objective)
+        yield _outage_finding(outage, objective, cost=outage.interval.length)
 
 
-def _outage_finding(outage: Outage, objective: BreachedObjective) -> Finding:
+def _outage_finding(outage: Outage, objective: BreachedObjective, *, cost: int, was: str = "down") -> Finding:
     names = ", ".join(outage.components) or "The service"
     since, until = (_local(instant, objective.zone) for instant in outage.interval)
     cause = f": {outage.cause}" if outage.cause else ""
     return Finding(
         kind="outage",
         subject=f"{instant_text(outage.interval.start)}/{instant_text(outage.interval.end)}",
-        summary=f"{names} down for {duration_text(outage.interval.length)} from {since} to {until} ({objective.zone.key}){cause}",
-        cost=outage.interval.length,
-        share=_ratio(outage.interval.length, objective.bad),
+        summary=f"{names} {was} for {duration_text(outage.interval.length)} from {since} to {until} ({objective.zone.key}){cause}",
+        cost=cost,
+        share=_ratio(cost, objective.bad),
     )
 
 
@@ -436,7 +437,7 @@ def _pool_findings(objective: BreachedObjective) -> Iterator[Finding]:
         )
     for outage in sorted(objective.outages, key=lambda each: (-each.interval.length, each.interval.start))[:MOST_FINDINGS_OF_A_KIND]:
         cost = min(outage.interval.length * sum(_weight(objective, name) for name in outage.components), objective.bad)
-        yield replace(_outage_finding(outage, objective), cost=cost, share=_ratio(cost, objective.bad))
+        yield _outage_finding(outage, objective, cost=cost)
 
 
 def _pool_spared(objective: BreachedObjective) -> Iterator[_Measure]:
@@ -565,6 +566,17 @@ def _slice_hour_findings(objective: BreachedObjective) -> Iterator[Finding]:
             cost=cost,
             share=_ratio(cost, objective.bad),
         )
+
+
+def _run_findings(objective: BreachedObjective) -> Iterator[Finding]:
+    """Bad slices that adjoin each other, by what they cost together."""
+    slices = sorted(objective.slices, key=lambda each: each.start)
+    starts, costs = [each.start for each in slices], [0, *accumulate(each.cost for each in slices)]
+    runs = [
+        (costs[bisect_left(starts, run.interval.end)] - costs[bisect_left(starts, run.interval.start)], run) for run in objective.outages
+    ]
+    for cost, run in sorted(runs, key=lambda found: (-found[0], found[1].interval.start))[:MOST_FINDINGS_OF_A_KIND]:
+        yield _outage_finding(run, objective, cost=cost, was="over its threshold")
 
 
 def _recurring_failures(objective: BreachedObjective) -> Iterator[_Measure]:

@@ -169,7 +169,7 @@ class ImplementationInput(BaseModel):
 
 
 class VerificationInput(BaseModel):
-    """The span after; without one the first whole calendar month on or after the implementation."""
+    """The span after; without one the first whole period like the breached one on or after the implementation."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -19,7 +19,7 @@ from services.improvement.analysis import Analysis, Comparison, Recommendation
 from services.improvement.effect import Effect, Figure, Promise, Verification, verified
 from services.vocabulary.errors import Conflict, Invalid, NotAllowed, NotFound, Violation, invalid
 from services.vocabulary.identity import Caller
-from services.vocabulary.period import Interval, Month, datetime_of, day_of, instant_of, instant_text, parse_zone, start_of_day
+from services.vocabulary.period import Interval, datetime_of, day_of, instant_of, instant_text, parse_period, parse_zone, start_of_day
 from services.vocabulary.ratio import floored_percent, parse_percent
 
 LONGEST_TEXT = 2_000
@@ -366,7 +366,7 @@ def implemented(improvement: Improvement, *, implemented_on: date, recorded_at: 
 def verification_span(
     improvement: Improvement, *, after_start: datetime | None, after_end: datetime | None, recorded_at: datetime
 ) -> Interval:
-    """The span after: when none is given, the first whole calendar month on or after the implementation, in the agreement's zone.
+    """The span after: when none is given, the first whole period like the breached one that begins with or after the implementation.
 
     Refuses with `NotImplementedYet`, `AlreadyEffective`, `CompositeNotMeasurable`, `SpanBeforeImplementation`, `SpanNotOver`, and with
     `Invalid` half or empty spans.
@@ -378,7 +378,8 @@ def verification_span(
             "verify the improvements of the objectives it is made of"
         )
     zone = parse_zone(_analysis_of(improvement).zone)
-    span = _span_after(implemented_on, zone, after_start, after_end)
+    is_given = after_start is not None or after_end is not None
+    span = _given(after_start, after_end) if is_given else _first_whole(improvement.breach.period, implemented_on, zone)
     if span.start < start_of_day(implemented_on, zone):
         rule = f"must not lie before the implementation on {implemented_on}"
         raise SpanBeforeImplementation(Violation(place="after_start", rule=rule))
@@ -491,10 +492,14 @@ def _implementation_of(improvement: Improvement) -> date:
     return improvement.implemented_on
 
 
-def _span_after(implemented_on: date, zone: ZoneInfo, start: datetime | None, end: datetime | None) -> Interval:
-    if start is None and end is None:
-        month = Month(implemented_on.year, implemented_on.month)
-        return (month if implemented_on == month.first_day else month.next).bounds(zone)
+def _first_whole(breached: str, implemented_on: date, zone: ZoneInfo) -> Interval:
+    period = parse_period(breached, place="period")
+    while period.first_day < implemented_on:
+        period = period.next
+    return period.bounds(zone)
+
+
+def _given(start: datetime | None, end: datetime | None) -> Interval:
     if start is None or end is None:
         raise invalid("after_end" if end is None else "after_start", "after_start and after_end are given together or not at all")
     return Interval(instant_of(start), instant_of(end))

@@ -31,7 +31,7 @@ from services.vocabulary.period import parse_instant
 
 NAME = "measurement"
 VERSION = "1.0"
-DOCS = """What was observed of a provider's services, and what it came to: attainment, verdict and credit by calendar month, exact.
+DOCS = """What was observed of a provider's services, and what it came to: attainment, verdict and credit by period, exact.
 
 Observations are durable before the answer, told once however often they are sent, welcome late and in any order. A closed month is never
 changed, only restated; what was known before stays readable."""

@@ -57,10 +57,11 @@ class TicketBody(BaseModel):
     opened_at: Moment
     due_at: Moment
     resolved_at: str
-    verdict: Literal["met", "missed", "open"]
+    verdict: Literal["met", "missed", "open", "excluded"]
     counted_us: int = Field(description="What the clock counted until it stopped, or until the measurement")
     allowed_us: int
     clock: str = Field(description="The calendar in whose hours it runs; empty: around the clock")
+    excluded_by: str = Field(description="The claim that took it out, its ground and clause; empty: it counts as its verdict says")
 
 
 class SliceBody(BaseModel):
@@ -76,7 +77,7 @@ class SliceBody(BaseModel):
 
 
 class ProgressBody(BaseModel):
-    """While the month runs. The two figures are never mixed."""
+    """While the period runs. The two figures are never mixed."""
 
     to_date_percent: Percent
     if_nothing_else_fails_percent: Percent
@@ -88,7 +89,7 @@ class ProgressBody(BaseModel):
 
 
 class ObjectiveResultBody(BaseModel):
-    """One objective over [start, end): after an amendment inside the month there is one a segment, each under its own terms."""
+    """One objective over [start, end): after an amendment inside the period there is one a segment, each under its own terms."""
 
     objective_id: str
     name: str
@@ -141,6 +142,7 @@ class CreditLineBody(BaseModel):
 class CreditBody(BaseModel):
     currency: str
     monthly_charge: str
+    period_charge: str = Field(description="What the percentages are of: the monthly charge times the months of the period")
     percent: Percent
     amount: str = Field(description="Decimal amount in the currency", examples=["250.00"])
     capped: bool
@@ -165,7 +167,7 @@ class ChangeBody(BaseModel):
 
 
 class AssessmentBody(BaseModel):
-    """What an agreement's objectives came to in one calendar month. `revision` is 0 while it is open."""
+    """What an agreement's objectives came to in one of its periods. `revision` is 0 while it is open."""
 
     agreement_id: str
     period: str = Field(examples=["2026-03"])
@@ -183,6 +185,7 @@ class AssessmentBody(BaseModel):
     zone: str
     credit_difference: str = Field(default="", description="Of a restatement: new minus previous, signed", examples=["1000.00"])
     changes: list[ChangeBody] = Field(default=[], description="Of a restatement: the figures that differ from the previous ones")
+    tz_database: str = Field(default="", description="The version of the time zone database of its civil times", examples=["2026a"])
 
 
 class DecisionBody(BaseModel):
@@ -194,15 +197,16 @@ class DecisionBody(BaseModel):
 
 
 class ExclusionBody(BaseModel):
-    """Time that a party claims to be taken out, and who still has to approve it. No components: all of the service."""
+    """Time, or tickets, that a party claims to be taken out, and who still has to approve it. No components: all of the service."""
 
     id: str
     agreement_id: str
     exclusion_class: str
     service: str
     components: list[str]
-    start: Moment
-    end: Moment
+    start: str = Field(description="RFC 3339 instant; empty where tickets are taken out", examples=["2026-03-01T08:00:00Z"])
+    end: str
+    tickets: list[str] = Field(description="These are taken out, and no time")
     reason: str
     claimed_by: str = Field(description="The party's organisation")
     subject: str = Field(description="Who claimed it for the organisation")
@@ -249,7 +253,7 @@ class ObjectiveDisputesBody(BaseModel):
 
 
 class DisputesBody(BaseModel):
-    """What the two sides' observations of one month do not agree on."""
+    """What the two sides' observations of one period do not agree on."""
 
     agreement_id: str
     period: str = Field(examples=["2026-03"])

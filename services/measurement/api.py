@@ -27,11 +27,11 @@ from services.measurement.intake import Malformed, Media, OnError, read
 from services.measurement.judgement import Document
 from services.measurement.mapping import MAPPING_OPTIONS, mapping_of
 from services.measurement.observation import State, TicketState
-from services.measurement.parties import Parties, parse_number
+from services.measurement.parties import Parties, claimed_time, parse_number
 from services.measurement.party_facts import LONGEST_TEXT
 from services.measurement.wire import as_written_now
 from services.vocabulary.errors import invalid
-from services.vocabulary.period import Instant, Interval, instant_of, parse_instant, parse_month
+from services.vocabulary.period import Instant, Interval, instant_of, parse_instant, parse_period
 
 _MEDIA: dict[str, Media] = {
     "application/json": "json",
@@ -95,10 +95,13 @@ _REPORT: dict[str, object] = {
 }
 
 AgreementId = Annotated[str, Path(description="The agreement's id", json_schema_extra={"format": "uuid"})]
-Period = Annotated[str, Path(description="A calendar month", examples=["2026-03"])]
+_PERIOD = "A period of the agreement: a calendar month, or what its terms say"
+_PERIODS = ["2026-03", "2026-Q1", "2026", "2026-W10", "2026-03-15--P1M", "2026-03-15--P1Y", "2026-02-14--P30D"]
+Period = Annotated[str, Path(description=_PERIOD, examples=_PERIODS)]
 KnownAt = Annotated[str | None, Query(description="As it was known at this instant, RFC 3339", examples=["2026-04-03T00:00:00Z"])]
 Words = Annotated[str, Field(max_length=LONGEST_TEXT, description="Why; or in the header X-Reason")]
 When = Annotated[str, Field(examples=["2026-03-01T00:00:00Z"], json_schema_extra={"format": "date-time"})]
+TicketId = Annotated[str, Field(max_length=LONGEST_TEXT)]
 ExclusionId = Annotated[str, Path(description="The exclusion's id", json_schema_extra={"format": "uuid"})]
 Of = Annotated[str, Query(description="The agreement's id", json_schema_extra={"format": "uuid"})]
 Moment = Annotated[str, Query(description="RFC 3339 instant", examples=["2026-03-01T00:00:00Z"])]
@@ -111,7 +114,7 @@ class WhyBody(BaseModel):
 
 
 class ClaimBody(BaseModel):
-    """No components: all of the service."""
+    """Of time, from start to end, or of tickets. No components: all of the service."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -119,8 +122,9 @@ class ClaimBody(BaseModel):
     exclusion_class: str = Field(max_length=LONGEST_TEXT, description="A ground of the terms", examples=["force-majeure"])
     service: str = Field(max_length=LONGEST_TEXT)
     components: list[str] = Field(default=[], max_length=1_000)
-    start: When
-    end: When
+    start: When = ""
+    end: When = ""
+    tickets: list[TicketId] = Field(default=[], max_length=1_000, description="These are to be taken out, and no time")
     reason: Words = ""
 
 
@@ -180,8 +184,8 @@ def _add_assessments(routes: APIRouter, measurement: Measurement) -> None:
         paging: Paging,
         agreement_id: Annotated[str, Query(description="The agreement's id", json_schema_extra={"format": "uuid"})],
     ) -> dict[str, object]:
-        """The agreement's months in the order of time, as they were last assessed. A change may show up here a moment late."""
-        after = str(parse_month(paging.cursor, place="cursor")) if paging.cursor else ""
+        """The agreement's periods in the order of time, as they were last assessed. A change may show up here a moment late."""
+        after = parse_period(paging.cursor, place="cursor") if paging.cursor else None
         found = await measurement.assessments(agreement_id, after=after, limit=paging.limit + 1, caller=context.caller)
         page = [as_written_now(document) for document in found[: paging.limit]]
         return paged(request, response, page, str(page[-1]["period"]) if len(found) > paging.limit else None)
@@ -190,15 +194,15 @@ def _add_assessments(routes: APIRouter, measurement: Measurement) -> None:
     async def get_assessment(
         response: Response, agreement_id: AgreementId, period: Period, context: Acting, known_at: KnownAt = None
     ) -> AssessmentBody:
-        """What was stated of a closed month, or how an open one stands now; either as it was known at an instant."""
-        month = parse_month(period, place="period")
+        """What was stated of a closed period, or how an open one stands now; either as it was known at an instant."""
+        month = parse_period(period, place="period")
         known = parse_instant(known_at, place="known_at") if known_at else None
         return _answered(response, await measurement.assessment(agreement_id, month, known_at=known, caller=context.caller))
 
     @routes.post("/assessments/{agreement_id}/{period}/close", operation_id="close_period", tags=["assessments"])
     async def close_period(response: Response, agreement_id: AgreementId, period: Period, context: Acting) -> AssessmentBody:
-        """Close a month that is over, before its time comes by itself. The provider does."""
-        month = parse_month(period, place="period")
+        """Close a period that is over, before its time comes by itself. The provider does."""
+        month = parse_period(period, place="period")
         return _answered(response, await measurement.close_period(agreement_id, month, context=context))
 
 
@@ -216,13 +220,15 @@ def _add_measurements(routes: APIRouter, measurement: Measurement) -> None:
 def _add_exclusions(routes: APIRouter, parties: Parties) -> None:
     @routes.post("/exclusions", status_code=201, operation_id="claim_exclusion", tags=["exclusions"])
     async def claim_exclusion(claim: ClaimBody, context: Acting) -> ExclusionBody:
-        """Claim that time is to be taken out, on a ground of the terms. Either party does; the ground says who has to approve."""
+        """Claim that time, or tickets, are to be taken out, on a ground of the terms. Either party does; the ground says who has to
+        approve, and where a closed period is touched both do."""
         claimed = await parties.claim_exclusion(
             claim.agreement_id,
             exclusion_class=claim.exclusion_class,
             service=claim.service,
             components=claim.components,
-            interval=Interval(parse_instant(claim.start, place="start"), parse_instant(claim.end, place="end")),
+            interval=claimed_time(claim.start, claim.end),
+            tickets=claim.tickets,
             reason=claim.reason,
             context=context,
         )
@@ -265,12 +271,12 @@ def _add_disputes(routes: APIRouter, parties: Parties) -> None:
     async def list_disputes(
         context: Acting,
         agreement_id: Of,
-        period: Annotated[str, Query(description="A calendar month", examples=["2026-03"])],
+        period: Annotated[str, Query(description=_PERIOD, examples=_PERIODS)],
         known_at: KnownAt = None,
     ) -> DisputesBody:
-        """Where provider and customer measured the same month and exactly one of them says down, by objective."""
+        """Where provider and customer measured the same period and exactly one of them says down, by objective."""
         known = parse_instant(known_at, place="known_at") if known_at else None
-        month = parse_month(period, place="period")
+        month = parse_period(period, place="period")
         return DisputesBody.model_validate(await parties.disputes(agreement_id, month, known_at=known, caller=context.caller))
 
     @routes.post("/disputes/settlements", status_code=201, operation_id="settle_dispute", tags=["disputes"])

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.chassis.http import Acting
+from services.chassis.http import Acting, Paging, paged
 from services.measurement.answers import Count, Moment, Percent, ProgressBody, Ratio
-from services.measurement.inquiry import Change, Claimed, Inquiry
+from services.measurement.inquiry import AskedObservations, Change, Claimed, Inquiry
+from services.measurement.parties import claimed_time
 from services.measurement.party_facts import LONGEST_TEXT
-from services.vocabulary.period import Interval, parse_day, parse_instant, parse_month
+from services.vocabulary.period import Interval, parse_day, parse_instant, parse_period
 
 AgreementId = Annotated[str, Path(description="The agreement's id", json_schema_extra={"format": "uuid"})]
-Period = Annotated[str, Path(description="A calendar month", examples=["2026-03"])]
+Period = Annotated[
+    str,
+    Path(description="A period of the agreement: a calendar month, or what its terms say", examples=["2026-03", "2026-Q1", "2026-W10"]),
+]
 KnownAt = Annotated[str | None, Query(description="As it was known at this instant, RFC 3339", examples=["2026-04-03T00:00:00Z"])]
+SpanMoment = Annotated[str, Query(description="RFC 3339 instant", examples=["2026-03-01T00:00:00Z"])]
 One = Annotated[str, Query(description="Only this objective's; empty: all", max_length=LONGEST_TEXT)]
+TicketId = Annotated[str, Field(max_length=LONGEST_TEXT)]
 When = Annotated[str, Field(examples=["2026-03-01T00:00:00Z"], json_schema_extra={"format": "date-time"})]
 
 _LONGEST_DOCUMENT = 262_144
@@ -31,20 +37,63 @@ class ProofBody(BaseModel):
     note: str = ""
     start: str = ""
     end: str = ""
-    refs: list[str] = Field(default=[], description="What it rests on", examples=[["ticket:INC-7"]])
+    refs: list[str] = Field(
+        default=[],
+        description="What it rests on; of more than twelve observations the first and the last",
+        examples=[["ticket:INC-7", "observation:probe-1/o-17"]],
+    )
+    observations: int = Field(default=0, description="How many observations it rests on")
     children: list[ProofBody] = []
 
 
+class ObservationBody(BaseModel):
+    """As a source writes it, in docs/observations.md; which fields there are is told by its kind."""
+
+    kind: Literal["status", "outage", "counter", "latency", "ticket"]
+    service: str
+    component: str
+    observed_at: Moment
+    id: str = Field(default="", description="The source's own, or what is kept instead; counters and latencies keep none")
+    revision: int
+    state: str = ""
+    until: str = Field(default="", description="Of an outage; absent: it goes on")
+    cause: str = ""
+    good: int = 0
+    total: int = 0
+    ms: str = Field(default="", description="Decimal milliseconds", examples=["812.5"])
+    ticket: str = ""
+    priority: str = ""
+    order: int = 0
+
+
+class ReportedObservationBody(BaseModel):
+    """An observation as it was reported, by whom and why; nobody is named where that was not kept."""
+
+    ref: str = Field(description="As a proof names it", examples=["observation:probe-1/o-17"])
+    source: str
+    batch: str
+    observation: ObservationBody
+    recorded_at: Moment
+    reported_by: str
+    reason: str
+
+
+class ReportedObservationPage(BaseModel):
+    items: list[ReportedObservationBody]
+    next: str | None
+
+
 class RefusedBody(BaseModel):
-    """A window, or the part of one, that takes no time out, and the rule that it broke."""
+    """A window, or the part of one, that takes no time out, or tickets that stay in, and the rule that it broke."""
 
     id: str
     exclusion_class: str
     clause: str
     service: str
     components: list[str]
-    start: Moment
-    end: Moment
+    start: str = Field(description="RFC 3339 instant; empty of tickets", examples=["2026-03-01T08:00:00Z"])
+    end: str
+    tickets: list[str]
     reason: str
     rule: str
 
@@ -76,6 +125,7 @@ class ExplanationBody(BaseModel):
     measured_until: Moment
     revision: int
     calculator_version: str
+    tz_database: str = Field(description="The version of the time zone database of the figures' civil times; empty: not known")
     objectives: list[ObjectiveExplanationBody]
 
 
@@ -137,15 +187,16 @@ class OutlookBody(BaseModel):
 
 
 class PreviewedExclusionBody(BaseModel):
-    """As it would be claimed. No components: all of the service."""
+    """As it would be claimed, of time or of tickets. No components: all of the service."""
 
     model_config = ConfigDict(extra="forbid")
 
     exclusion_class: str = Field(max_length=LONGEST_TEXT)
     service: str = Field(max_length=LONGEST_TEXT)
     components: list[str] = Field(default=[], max_length=1_000)
-    start: When
-    end: When
+    start: When = ""
+    end: When = ""
+    tickets: list[TicketId] = Field(default=[], max_length=1_000, description="These are to be taken out, and no time")
     reason: str = Field(default="", max_length=LONGEST_TEXT)
 
 
@@ -198,17 +249,62 @@ class PreviewBody(BaseModel):
     periods: list[PreviewedPeriodBody]
     approval_needed: bool = Field(description="A closed month would be restated")
     closed_periods: list[str] = Field(description="The closed months that would be")
-    approval: str = Field(description="Who gives it", examples=["signatures of both parties", "by class force-majeure: customer"])
+    approval: str = Field(
+        description="Who gives it",
+        examples=["signatures of both parties", "by class force-majeure: customer", "by both parties: 2026-03 was closed"],
+    )
     refused: list[RefusedBody] = Field(description="What of the exclusion would take no time out even when approved")
 
 
 def router(inquiry: Inquiry) -> APIRouter:
     """The routes; each one's name is its use case's, by which permissions are granted."""
     routes = APIRouter(prefix="/v1")
+    _add_observations(routes, inquiry)
     _add_explanations(routes, inquiry)
     _add_outlook(routes, inquiry)
     _add_previews(routes, inquiry)
     return routes
+
+
+def _add_observations(routes: APIRouter, inquiry: Inquiry) -> None:
+    @routes.get(
+        "/observations",
+        response_model=ReportedObservationPage,
+        response_model_exclude_unset=True,
+        operation_id="list_observations",
+        tags=["observations"],
+    )
+    async def list_observations(
+        request: Request,
+        response: Response,
+        *,
+        context: Acting,
+        paging: Paging,
+        agreement_id: Annotated[str, Query(description="The agreement's id", json_schema_extra={"format": "uuid"})],
+        service: Annotated[str, Query(description="A service that the agreement promises something of")],
+        start: SpanMoment,
+        end: SpanMoment,
+        component: Annotated[
+            list[str], Query(default_factory=list, description="Only of these; none: all of the service", max_length=1_000)
+        ],
+        side: Annotated[Literal["provider", "customer"], Query(description="Whose observations")] = "provider",
+        known_at: KnownAt = None,
+    ) -> dict[str, object]:
+        """What was reported of a service, as it was reported and in the order in which it became known: what a proof's leaves rest on.
+
+        What touches [start, end), of each id the revision that counts: statuses, the one that holds at the start too, outages, counters,
+        latencies, and the steps of tickets.
+        """
+        asked = AskedObservations(
+            service=service,
+            components=tuple(component),
+            span=Interval(parse_instant(start, place="start"), parse_instant(end, place="end")),
+            side=side,
+            known_at=parse_instant(known_at, place="known_at") if known_at else None,
+        )
+        limit = paging.limit
+        found = await inquiry.observations(agreement_id, asked, after=paging.cursor, limit=limit + 1, caller=context.caller)
+        return paged(request, response, [body for _, body in found[:limit]], found[limit - 1][0] if len(found) > limit else None)
 
 
 def _add_explanations(routes: APIRouter, inquiry: Inquiry) -> None:
@@ -224,7 +320,7 @@ def _add_explanations(routes: APIRouter, inquiry: Inquiry) -> None:
     ) -> dict[str, object]:
         """The sums that the figures are, down to the single outage, ticket, slice or day; of a closed month, of what was closed."""
         known = parse_instant(known_at, place="known_at") if known_at else None
-        month = parse_month(period, place="period")
+        month = parse_period(period, place="period")
         return await inquiry.explanation(agreement_id, month, objective_id=objective_id, known_at=known, caller=context.caller)
 
     @routes.get(
@@ -239,7 +335,7 @@ def _add_explanations(routes: APIRouter, inquiry: Inquiry) -> None:
     ) -> Response:
         """The month's time as strips: up, down, excluded, outside the service hours, unknown, to come."""
         known = parse_instant(known_at, place="known_at") if known_at else None
-        month = parse_month(period, place="period")
+        month = parse_period(period, place="period")
         picture = await inquiry.timeline(agreement_id, month, objective_id=objective_id, known_at=known, caller=context.caller)
         return Response(picture, media_type="image/svg+xml")
 
@@ -255,7 +351,7 @@ def _add_outlook(routes: APIRouter, inquiry: Inquiry) -> None:
     async def get_outlook(agreement_id: AgreementId, period: Period, context: Acting, known_at: KnownAt = None) -> dict[str, object]:
         """Where a running month is going: to date, if nothing else fails, burn rates, alert, forecast, the next ticket due."""
         known = parse_instant(known_at, place="known_at") if known_at else None
-        return await inquiry.outlook(agreement_id, parse_month(period, place="period"), known_at=known, caller=context.caller)
+        return await inquiry.outlook(agreement_id, parse_period(period, place="period"), known_at=known, caller=context.caller)
 
 
 def _add_previews(routes: APIRouter, inquiry: Inquiry) -> None:
@@ -278,7 +374,8 @@ def _change(body: PreviewRequestBody) -> Change:
             exclusion_class=asked.exclusion_class,
             service=asked.service,
             components=tuple(asked.components),
-            interval=Interval(parse_instant(asked.start, place="exclusion.start"), parse_instant(asked.end, place="exclusion.end")),
+            interval=claimed_time(asked.start, asked.end, below="exclusion."),
+            tickets=tuple(asked.tickets),
             reason=asked.reason,
         ),
         calculator_version=body.calculator_version,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID, uuid4
 
 from sqlalchemy.engine import Connection
@@ -31,12 +31,15 @@ from services.measurement.judgement import (
     Reason,
     ResultDocument,
     close,
+    lists_tickets,
+    says_the_same,
     stream_of,
     tell,
 )
 from services.measurement.marks import Cause, Mark
-from services.measurement.objective import Composite, Objective, Terms, TermsInForce
+from services.measurement.objective import Composite, Objective, Terms
 from services.measurement.party_facts import PartyFacts
+from services.measurement.periods import Part, begun, days_of, parts_of
 from services.measurement.store import Receipt
 from services.measurement.stored import Stored
 from services.measurement.terms_copy import Agreement
@@ -46,23 +49,31 @@ from services.vocabulary.identity import Caller
 from services.vocabulary.period import (
     HOUR,
     MINUTE,
+    SECOND,
+    TZ_DATABASE,
     Instant,
     Interval,
     Microseconds,
-    Month,
+    Period,
     datetime_of,
     day_of,
+    days_later,
     instant_of,
     instant_text,
-    month_of,
     parse_instant,
     start_of_day,
 )
 
 _DAY = 24 * HOUR
 _MARGIN = 2 * _DAY
+_READING = SECOND
+"""What is recorded while a period is being judged may be in the judgement already."""
+
+_OF_24_HOURS = frozenset({"1", "2"})
+"""Calculators to which the days until the hard close were not those of the zone."""
+
 _PULSE = Microseconds(MINUTE)
-_LONGEST_SPAN = 5 * 366 * _DAY
+LONGEST_SPAN = 5 * 366 * _DAY
 
 _log = log("measurement")
 
@@ -134,6 +145,7 @@ class Measurement:
         self._clock = clock
         self._calculators = calculators
         self._changes_at: dict[tuple[str, str], Instant] = {}
+        self._warned: dict[tuple[str, str, str], str] = {}
         self.marked = asyncio.Event()
         self.marked.set()
 
@@ -147,6 +159,7 @@ class Measurement:
         tenant = context.caller.organisation
 
         def work(connection: Connection) -> Receipt:
+            before = marks.told_before(connection, batch, tenant=tenant)
             receipt = store.record(
                 connection,
                 batch,
@@ -158,7 +171,7 @@ class Measurement:
             if receipt.accepted:
                 words = _correction(context) if receipt.corrects else f"late observations from {batch.source}"
                 cause = _cause(words, context)
-                for service, touched in marks.touched(batch):
+                for service, touched in marks.touched(batch, before):
                     marks.set_mark(connection, scope="service", tenant=tenant, subject=service, span=touched, cause=cause)
             return receipt
 
@@ -206,12 +219,12 @@ class Measurement:
         deed = _Deed(reasons=mark.reasons, cause=mark.cause, tool="assessor", is_about_terms=mark.scope == "agreement")
         for agreement in await self._database.read(lambda connection: _affected(connection, mark)):
             own = replace(deed, is_about_terms=deed.is_about_terms or mark.tenant != agreement.provider)
-            for month in self._months(agreement, mark.span):
+            for month in begun(agreement.terms_in_force(), now=self._now(), touched=mark.span):
                 await self._tell(agreement, month, own)
         await self._database.write(lambda connection: marks.clear_mark(connection, mark))
 
     async def refresh(self, *, everything: bool) -> None:
-        """Assesses every open month, or only those that time alone can have changed since: an outage that goes on spends a budget without
+        """Assesses every open period, or only those that time alone can have changed since: an outage that goes on spends a budget without
         anybody reporting anything, and a ticket falls due."""
         now = self._now()
         if not everything and all(at > now for at in self._changes_at.values()):
@@ -219,21 +232,26 @@ class Measurement:
         deed = self._deed_of_time()
         closed, agreements = await self._database.read(lambda each: (views.closed_months(each), terms_copy.agreements(each)))
         for agreement in agreements:
-            for month in self._months(agreement, marks.ALWAYS):
+            for month in begun(agreement.terms_in_force(), now=now, touched=marks.ALWAYS):
                 key = (agreement.id, str(month))
                 if key in closed:
                     self._changes_at.pop(key, None)
                 elif everything or self._changes_at.get(key, marks.ALWAYS.end) <= now:
                     await self._tell(agreement, month, deed)
 
-    async def _tell(self, agreement: Agreement, month: Month, deed: _Deed) -> None:
+    async def _tell(self, agreement: Agreement, month: Period, deed: _Deed) -> None:
+        stated = await self._stated(agreement, month)
         try:
-            found = await self._find(agreement, month, deed)
+            found = await self._find(agreement, month, deed, stated=stated)
         except NotInForce:
             return
         except Conflict as refusal:
-            _log.warning("a month cannot be assessed", agreement=agreement.id, period=str(month), reason=refusal.message)
+            self._warn("a period cannot be assessed", agreement.id, str(month), refusal.message)
             self._note_change(agreement, month, None)
+            return
+        self._warn("a period cannot be assessed", agreement.id, str(month), "")
+        if moved := await self._moved_by_time_zones(agreement, month, stated):
+            self._warn("a closed period is not restated", agreement.id, str(month), moved)
             return
         finding = found.finding
         told = await self._judgements.execute(
@@ -245,16 +263,33 @@ class Measurement:
             await self._database.write(lambda connection: views.put_running(connection, finding.document))
             self._note_change(agreement, month, found.changes_at)
 
-    def _note_change(self, agreement: Agreement, month: Month, changes_at: Instant | None) -> None:
+    def _note_change(self, agreement: Agreement, month: Period, changes_at: Instant | None) -> None:
         key = (agreement.id, str(month))
         if changes_at is None:
             self._changes_at.pop(key, None)
         else:
             self._changes_at[key] = changes_at
 
+    def _warn(self, event: str, agreement_id: str, period: str, reason: str) -> None:
+        """Once for each reason, however often it is met; no reason: it is over."""
+        key = (event, agreement_id, period)
+        if not reason:
+            self._warned.pop(key, None)
+        elif self._warned.get(key) != reason:
+            self._warned[key] = reason
+            _log.warning(event, agreement=agreement_id, period=period, reason=reason)
+
+    async def _moved_by_time_zones(self, agreement: Agreement, month: Period, stated: Document | None) -> str:
+        """Why a closed period keeps what was stated of it: today's time zone database alone leads to something else. Empty: it does not."""
+        then = str(stated.get("tz_database", "")) if stated else ""
+        if not stated or then in ("", TZ_DATABASE):
+            return ""
+        found = await self._database.read(lambda each: as_stated(each, agreement, month, stated, calculators=self._calculators))
+        return "" if found else f"time zones {TZ_DATABASE} lead to other figures than {then}, by which it was closed"
+
     # Closing
 
-    async def close_period(self, agreement_id: str, month: Month, *, context: Context) -> Document:
+    async def close_period(self, agreement_id: str, month: Period, *, context: Context) -> Document:
         """The closed assessment, by the terms that agreements has now.
 
         Refuses with `AgreementNotFound`, `NotTheProvider`, `NotInForce`, `MixedCurrencies`, `PeriodNotOver`, `PeriodAlreadyClosed` and
@@ -270,32 +305,34 @@ class Measurement:
         return (await self._close(agreement, finding, lambda state: close(state, finding), at_that_time)).state.stated[-1]
 
     async def close_due(self) -> int:
-        """Closes the months whose time has come; how many. One that cannot be closed now is left for the next time."""
+        """Closes the periods whose time has come; how many. One that cannot be closed now is left for the next time."""
         closed, agreements = await self._database.read(lambda each: (views.closed_months(each), terms_copy.agreements(each)))
         count = 0
         for agreement in agreements:
-            due = [month for month in self._due(agreement) if (agreement.id, str(month)) not in closed]
-            if due:
+            if due := list(self._due(agreement, closed)):
                 count += await self._close_months(agreement.id, due)
         return count
 
-    async def _close_months(self, agreement_id: str, due: Sequence[Month]) -> int:
+    async def _close_months(self, agreement_id: str, due: Sequence[Period]) -> int:
         try:
             agreement = await self._fetched(agreement_id)
         except Refusal as refusal:
-            _log.warning("no period is closed yet", agreement=agreement_id, reason=refusal.message)
+            self._warn("no period is closed yet", agreement_id, "", refusal.message)
             return 0
+        self._warn("no period is closed yet", agreement_id, "", "")
         return sum([await self._close_if_possible(agreement, month) for month in due])
 
-    async def _close_if_possible(self, agreement: Agreement, month: Month) -> bool:
-        """A month that cannot be closed does not hold up those after it."""
+    async def _close_if_possible(self, agreement: Agreement, month: Period) -> bool:
+        """A period that cannot be closed does not hold up those after it."""
         try:
-            return await self._close_month(agreement, month)
+            closed = await self._close_month(agreement, month)
         except Refusal as refusal:
-            _log.warning("a period is not closed yet", agreement=agreement.id, period=str(month), reason=refusal.message)
+            self._warn("a period is not closed yet", agreement.id, str(month), refusal.message)
             return False
+        self._warn("a period is not closed yet", agreement.id, str(month), "")
+        return closed
 
-    async def _close_month(self, agreement: Agreement, month: Month) -> bool:
+    async def _close_month(self, agreement: Agreement, month: Period) -> bool:
         """False: somebody closed it meanwhile."""
         deed = self._deed_of_time()
         found = await self._find(agreement, month, deed)
@@ -307,34 +344,36 @@ class Measurement:
     async def _close(
         self, agreement: Agreement, finding: Finding, decide: Callable[[Judgement | None], Sequence[Event]], context: Context
     ) -> Versioned[Judgement]:
-        """Looks once more afterwards: what came between reading the evidence and the close was assessed while the month was open."""
+        """Looks once more afterwards: what came between reading the evidence and the close was assessed while the period was open.
+        The last instant is in the fewest other periods."""
         month = finding.assessment.month
         closed = await self._judgements.execute(stream_of(agreement.id, str(month)), decide, context=context)
         if closed.recorded:
-            cause = _cause("observations that came while the month was being closed", context)
-            touched = finding.assessment.interval
+            cause = _cause("observations that came while the period was being closed", context)
+            last_instant = Interval(Instant(finding.assessment.interval.end - 1), finding.assessment.interval.end)
             await self._database.write(
                 lambda each: marks.set_mark(
-                    each, scope="agreement", tenant=agreement.provider, subject=agreement.id, span=touched, cause=cause
+                    each, scope="agreement", tenant=agreement.provider, subject=agreement.id, span=last_instant, cause=cause
                 )
             )
             self.marked.set()
         return closed
 
-    def _due(self, agreement: Agreement) -> Iterator[Month]:
+    def _due(self, agreement: Agreement, closed: Collection[tuple[str, str]]) -> Iterator[Period]:
+        """Those that are not closed, in the order of time."""
         now = self._now()
         terms = agreement.terms_in_force()
-        for month in self._months(agreement, marks.ALWAYS):
-            last = _last_in(terms, month)
-            if last is not None:
-                ended = _ended(agreement, last, month)
-                if now >= ended + last.terms.close_after_days * _DAY:
-                    yield month
+        for month in begun(terms, now=now, touched=marks.ALWAYS):
+            if (agreement.id, str(month)) in closed:
+                continue
+            last = parts_of(terms, month)[-1]
+            if now >= days_later(_ended(agreement, last), last.version.terms.close_after_days, last.version.terms.zone):
+                yield month
 
     # Questions
 
-    async def assessment(self, agreement_id: str, month: Month, *, known_at: Instant | None = None, caller: Caller) -> Document:
-        """What was stated of a closed month, the running assessment of an open one; either as it was known at an instant."""
+    async def assessment(self, agreement_id: str, month: Period, *, known_at: Instant | None = None, caller: Caller) -> Document:
+        """What was stated of a closed period, the running assessment of an open one; either as it was known at an instant."""
         newest = await self.visible(agreement_id, caller)
         agreement = newest.known_at(known_at)
         if agreement is None:
@@ -348,14 +387,14 @@ class Measurement:
         )
         return {**document_of(running.assessment), "recorded_at": instant_text(until)}
 
-    async def assessments(self, agreement_id: str, *, after: str, limit: int, caller: Caller) -> Sequence[Document]:
-        """The months that were assessed, in the order of time, behind the period `after`."""
+    async def assessments(self, agreement_id: str, *, after: Period | None, limit: int, caller: Caller) -> Sequence[Document]:
+        """The periods that were assessed, in the order of time, behind the period `after`; None: from the first."""
         agreement = await self.visible(agreement_id, caller)
         return await self._database.read(lambda connection: views.months(connection, agreement.id, after=after, limit=limit))
 
     async def measure(self, agreement_id: str, objective_id: str, asked: Interval, *, caller: Caller) -> ResultDocument:
         """One objective over a span, by the newest terms that apply in it. Refuses with `ObjectiveNotFound` and `Invalid`."""
-        if not 0 < asked.length <= _LONGEST_SPAN:
+        if not 0 < asked.length <= LONGEST_SPAN:
             raise invalid("end", "must be later than start, by at most five years")
         agreement = await self.visible(agreement_id, caller)
         promised, objective = _objective(agreement, objective_id, asked)
@@ -371,6 +410,20 @@ class Measurement:
             )
 
         return await self._database.read(work)
+
+    async def closed_by(
+        self, agreement: Agreement, *, service: str, interval: Interval | None, tickets: Collection[str]
+    ) -> tuple[str, ...]:
+        """The closed periods whose stated figures it touches if this time, or these tickets, are taken out, in the order of time."""
+        touched = marks.ALWAYS if interval is None else interval
+        found: list[str] = []
+        for period in begun(agreement.terms_in_force(), now=self._now(), touched=touched):
+            told = await self._judgements.load(stream_of(agreement.id, str(period)))
+            if told is None or not told.state.closed:
+                continue
+            if interval is not None or lists_tickets(told.state.stated[-1], service=service, tickets=tickets):
+                found.append(str(period))
+        return tuple(found)
 
     # What all of them need
 
@@ -393,10 +446,10 @@ class Measurement:
         await self._database.write(lambda connection: terms_copy.keep(connection, agreement))
         return agreement
 
-    async def _find(self, agreement: Agreement, month: Month, deed: _Deed) -> _Found:
+    async def _find(self, agreement: Agreement, month: Period, deed: _Deed, *, stated: Document | None = None) -> _Found:
+        """What a period was closed with, as `stated` of it, is what it is judged by for ever."""
         now = self._now()
-
-        calculator = await self._calculator_of(agreement, month)
+        calculator = str(stated["calculator_version"]) if stated else CALCULATOR_VERSION
 
         def work(connection: Connection) -> tuple[Case, Cause | None, Cause | None]:
             return (
@@ -419,25 +472,13 @@ class Measurement:
         cause = (pending if deed.is_about_terms else latest) or deed.cause
         return _Found(finding=finding, cause=cause, changes_at=outlook.next_change(case, pulse=_PULSE))
 
-    async def _calculator_of(self, agreement: Agreement, month: Month) -> str:
-        """What a month was closed with is what it is judged by for ever."""
+    async def _stated(self, agreement: Agreement, month: Period) -> Document | None:
+        """What was stated last of a closed period."""
         told = await self._judgements.load(stream_of(agreement.id, str(month)))
-        return str(told.state.stated[-1]["calculator_version"]) if told is not None and told.state.closed else CALCULATOR_VERSION
+        return told.state.stated[-1] if told is not None and told.state.closed else None
 
     def _now(self) -> Instant:
         return instant_of(self._clock.now())
-
-    def _months(self, agreement: Agreement, touched: Interval) -> Iterator[Month]:
-        """The months of the agreement's life that have begun and that the span touches."""
-        terms = agreement.terms_in_force()
-        first, zone = min(version.first_day for version in terms), terms[-1].terms.zone
-        month = Month(first.year, first.month)
-        newest = month_of(self._now(), zone)
-        while month <= newest:
-            bounds = month.bounds(zone)
-            if bounds.start < touched.end and touched.start < bounds.end and _last_in(terms, month) is not None:
-                yield month
-            month = month.next
 
     def _deed_of_time(self) -> _Deed:
         passing = Reason(words="the passing of time", recorded_at=self._now())
@@ -454,7 +495,7 @@ def _affected(connection: Connection, mark: Mark) -> Sequence[Agreement]:
 def case_of(
     connection: Connection,
     agreement: Agreement,
-    month: Month,
+    month: Period,
     *,
     until: Instant,
     known_at: Instant | None = None,
@@ -462,12 +503,15 @@ def case_of(
     calculators: Mapping[str, Calculator] = CALCULATORS,
     added: PartyFacts | None = None,
 ) -> Case:
-    """The month judged by what was known; `added` instead of what the parties added. Refuses as `assess` does."""
+    """The period judged by what was known; `added` instead of what the parties added. Refuses as `assess` does."""
     bounds = month.bounds(agreement.terms_in_force()[-1].terms.zone)
-    sides = both_sides(connection, agreement, reach=_around(bounds), known_at=known_at, observed_by=hard_close(agreement, month))
+    told_by = hard_close(agreement, month, calculator=calculator)
+    sides = both_sides(connection, agreement, reach=_around(bounds), known_at=known_at, observed_by=told_by)
     if added is not None:
         sides = replace(sides, terms=with_exclusions(agreement, added))
     evidence = sides.evidence(measured_until=until)
+    history = agreement.terms_in_force()
+    own_days = days_of(history, month)
     assessment = assess(
         agreement_id=agreement.id,
         terms=sides.terms,
@@ -476,22 +520,59 @@ def case_of(
         measured_until=until,
         calculator=calculator,
         calculators=calculators,
-        booked=views.booked(connection, agreement.id, before=str(month), known_at=known_at),
+        booked=[each for each in views.booked(connection, agreement.id, known_at=known_at) if days_of(history, each.month) < own_days],
     )
-    return Case(assessment=assessment, terms=sides.terms, evidence=evidence, until=until)
+    return Case(assessment=assessment, terms=sides.terms, evidence=evidence, until=until, reported=sides.reported)
 
 
-def hard_close(agreement: Agreement, month: Month) -> Instant | None:
-    """After it, late observations change the month no more; None where the terms know none."""
-    last = _last_in(agreement.terms_in_force(), month)
-    if last is None or last.terms.hard_close_after_days is None:
+class AsStated(NamedTuple):
+    """The case that led to what was stated of a closed period, with the terms and the instant that it was known at."""
+
+    case: Case
+    agreement: Agreement
+    known_at: Instant
+
+
+def as_stated(
+    connection: Connection,
+    newest: Agreement,
+    month: Period,
+    stated: Document,
+    *,
+    calculators: Mapping[str, Calculator] = CALCULATORS,
+) -> AsStated | None:
+    """The period judged once more by what was known then; None where that does not lead to what was stated."""
+    until = parse_instant(str(stated["recorded_at"]), place="recorded_at")
+    for known_at in (until, Instant(until + _READING)):
+        agreement = newest.known_at(known_at)
+        if agreement is None:
+            continue
+        case = case_of(
+            connection,
+            agreement,
+            month,
+            until=until,
+            known_at=known_at,
+            calculator=str(stated["calculator_version"]),
+            calculators=calculators,
+        )
+        if says_the_same(stated, document_of(case.assessment)):
+            return AsStated(case, agreement, known_at)
+    return None
+
+
+def hard_close(agreement: Agreement, month: Period, *, calculator: str = CALCULATOR_VERSION) -> Instant | None:
+    """After it, late observations change the period no more; None where the terms know none."""
+    parts = parts_of(agreement.terms_in_force(), month)
+    if not parts or parts[-1].version.terms.hard_close_after_days is None:
         return None
-    return Instant(_ended(agreement, last, month) + last.terms.hard_close_after_days * _DAY)
+    ended, days = _ended(agreement, parts[-1]), parts[-1].version.terms.hard_close_after_days
+    return Instant(ended + days * _DAY) if calculator in _OF_24_HOURS else days_later(ended, days, parts[-1].version.terms.zone)
 
 
-def _ended(agreement: Agreement, last: TermsInForce, month: Month) -> Instant:
+def _ended(agreement: Agreement, last: Part) -> Instant:
     """When the days until a close begin to count: not before the agreement was signed."""
-    return max(_end_of(last, month), agreement.activated_at)
+    return max(start_of_day(last.after, last.version.terms.zone), agreement.activated_at)
 
 
 def _around(span: Interval) -> Interval:
@@ -505,23 +586,6 @@ def _objective(agreement: Agreement, objective_id: str, asked: Interval) -> tupl
                 if objective.id == objective_id:
                     return version.terms, objective
     raise ObjectiveNotFound(f"agreement {agreement.id} has no objective {objective_id!r} over this span")
-
-
-def _last_in(terms: Sequence[TermsInForce], month: Month) -> TermsInForce | None:
-    """The last version in force in the month; None without any."""
-    after = month.next.first_day
-    return next(
-        (version for version in reversed(terms) if version.first_day < after and _day_after(version, after) > month.first_day), None
-    )
-
-
-def _day_after(version: TermsInForce, month_end: date) -> date:
-    last_days = [day for day in (version.last_day, version.terms.ends) if day is not None]
-    return min([month_end, *(day + timedelta(days=1) for day in last_days)])
-
-
-def _end_of(version: TermsInForce, month: Month) -> Instant:
-    return start_of_day(_day_after(version, month.next.first_day), version.terms.zone)
 
 
 def _context(found: _Found, deed: _Deed) -> Context:

@@ -1,4 +1,4 @@
-"""An assessment: what an agreement's objectives came to in one calendar month, with verdicts and credit.
+"""An assessment: what an agreement's objectives came to in one of its periods, with verdicts and credit.
 
 Pure: reads no clock, opens no store. The only place where figures become verdicts.
 """
@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 from fractions import Fraction
-from itertools import zip_longest
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from services.measurement.claim import claim_deadline, last_day_of
+from services.measurement.claim import claim_deadline
 from services.measurement.composite import Leg, count_verdicts, eligible_in, measure_journey
 from services.measurement.credit import (
     BookedCredit,
@@ -26,11 +25,12 @@ from services.measurement.credit import (
     year_of_month,
 )
 from services.measurement.error_budget import Progress, progress_of
-from services.measurement.exclusion import granted_in
+from services.measurement.exclusion import granted_in, tickets_out
 from services.measurement.figure import (
     DayResult,
     ExclusionSpan,
     Figure,
+    GapSpan,
     OutageSpan,
     SliceResult,
     TicketResult,
@@ -47,12 +47,14 @@ from services.measurement.objective import (
     ResolutionTime,
     Terms,
     TermsInForce,
+    TimeSlices,
 )
 from services.measurement.observation import NOTHING_KNOWN, Evidence
+from services.measurement.periods import is_known, parts_of
 from services.measurement.resolution import ClockFor
 from services.measurement.verdict import Verdict, needed_for, proven, verdict_of
 from services.vocabulary.errors import NotFound
-from services.vocabulary.period import Instant, Interval, Month, day_of, start_of_day
+from services.vocabulary.period import TZ_DATABASE, Instant, Interval, Period, day_of, last_day_of, start_of_day
 
 __all__ = [
     "CALCULATORS",
@@ -78,12 +80,12 @@ __all__ = [
     "measure_span",
 ]
 
-CALCULATOR_VERSION = "2"
+CALCULATOR_VERSION = "3"
 """Grows with every change that could make a figure differ; stored with every closed period."""
 
 
 class NotInForce(NotFound):
-    """No terms were in force on any day of the month."""
+    """No terms were in force on any day of the period, or none that judge by such periods."""
 
     code = "no-terms-in-force"
 
@@ -108,7 +110,7 @@ class ObjectiveResult:
     `attainment` is None when nothing was eligible. `lower` and `upper` bound the attainment of the period: all that is unknown bad, all
     of it good; for time the rest of a running period is unknown too. `coverage` is the known share of what has passed. `credit_percent`
     is what `credit_rule`, in words, came to: a ratio of the charge of the interval, before combining, pro rata and cap. `ignored`,
-    `outside`, `slices`, `percentile_us` and `scale` are the figure's. `needed` says what would settle an undetermined verdict.
+    `outside`, `gaps`, `slices`, `percentile_us` and `scale` are the figure's. `needed` says what would settle an undetermined verdict.
     """
 
     objective: Objective
@@ -136,18 +138,19 @@ class ObjectiveResult:
     percentile_us: int | None
     scale: int
     needed: str
+    gaps: tuple[GapSpan, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Assessment:
-    """A month's results; `interval` is the part of the month in which the agreement ran, `measured_until` never after its end.
+    """A period's results; `interval` is the part of it in which the agreement ran, `measured_until` never after its end.
 
-    After an amendment inside the month an objective has one result a segment, each under its own terms. Credit is None where the
-    terms know none. `zone` is the last segment's. `calculator` is the version that made it.
+    After an amendment inside the period an objective has one result a segment, each under its own terms. Credit is None where the
+    terms know none. `zone` is the last segment's. `calculator` and `tz_database` are the versions that made it.
     """
 
     agreement_id: str
-    month: Month
+    month: Period
     interval: Interval
     measured_until: Instant
     objectives: tuple[ObjectiveResult, ...]
@@ -155,6 +158,7 @@ class Assessment:
     terms_versions: tuple[int, ...]
     zone: ZoneInfo
     calculator: str = CALCULATOR_VERSION
+    tz_database: str = TZ_DATABASE
 
     @property
     def complete(self) -> bool:
@@ -173,17 +177,17 @@ def assess(
     agreement_id: str,
     terms: Sequence[TermsInForce],
     evidence: Mapping[str, Evidence],
-    month: Month,
+    month: Period,
     measured_until: Instant,
     booked: Sequence[BookedCredit] = (),
     calculator: str = CALCULATOR_VERSION,
     calculators: Mapping[str, Calculator] | None = None,
 ) -> Assessment:
-    """Judges the month by the terms in force on its days; refuses with `NotInForce` a month without any.
+    """Judges the period by the terms in force on its days; refuses with `NotInForce` one without any, and one that they do not have.
 
-    `terms` may reach beyond the month, and should reach back: a ticket has the time agreed when it was opened. A service without
-    evidence is unknown. Ticket events count up to `measured_until`, even beyond the month's end; nothing else does. `booked` are
-    credits of other months, of which those of the same contract year count towards its cap. `calculator` is the version to judge by;
+    `terms` may reach beyond the period, and should reach back: a ticket has the time agreed when it was opened. A service without
+    evidence is unknown. Ticket events count up to `measured_until`, even beyond the period's end; nothing else does. `booked` are
+    credits of other periods, of which those of the same contract year count towards its cap. `calculator` is the version to judge by;
     refuses with `UnknownCalculator` one that `calculators` (left out: `CALCULATORS`) does not have.
     """
     known = CALCULATORS if calculators is None else calculators
@@ -302,6 +306,7 @@ class _Court:
             slices=figure.slices,
             percentile_us=figure.percentile_us,
             scale=figure.scale,
+            gaps=figure.gaps,
             needed=needed_for(objective, figure, verdict=verdict, complete=self.complete, end=self.span.end, parts=parts),
         )
 
@@ -322,6 +327,7 @@ class _Bench:
         self._objectives = {objective.id: objective for objective in terms.objectives}
         self._history = history
         self._evidence = evidence
+        self._terms = terms
         self._windows = granted_in(terms, span)
         self._court = _Court(span=span, zone=terms.zone, measured_until=measured_until, warn_at=warn_at, terms_version=terms.version)
         self._figures: dict[str, Figure] = {}
@@ -345,6 +351,7 @@ class _Bench:
                 maintenance=self._windows,
                 measured_until=court.measured_until,
                 clock_for=clock_agreed(objective, self._history),
+                excluded=tickets_out(self._terms, objective.service),
             )
         parts = [self._objectives[name] for name in objective.indicator.of]
         if objective.indicator.rule == "journey":
@@ -371,14 +378,14 @@ def _assess(
     agreement_id: str,
     terms: Sequence[TermsInForce],
     evidence: Mapping[str, Evidence],
-    month: Month,
+    month: Period,
     measured_until: Instant,
     booked: Sequence[BookedCredit],
 ) -> Assessment:
     history = sorted(terms, key=lambda version: (version.first_day, version.terms.version))
     segments = _segments(history, month)
     if not segments:
-        raise NotInForce(f"no terms were in force in {month}")
+        raise NotInForce(why_not_in_force(history, month))
     judged = [(segment, _judge_segment(segment, history, evidence, measured_until)) for segment in segments]
     interval = Interval(segments[0].interval.start, segments[-1].interval.end)
     return Assessment(
@@ -394,7 +401,7 @@ def _assess(
 
 
 class Calculator(Protocol):
-    """Judges a month as `assess` says."""
+    """Judges a period as `assess` says."""
 
     def __call__(
         self,
@@ -402,18 +409,38 @@ class Calculator(Protocol):
         agreement_id: str,
         terms: Sequence[TermsInForce],
         evidence: Mapping[str, Evidence],
-        month: Month,
+        month: Period,
         measured_until: Instant,
         booked: Sequence[BookedCredit],
     ) -> Assessment: ...
 
 
-CALCULATORS: Mapping[str, Calculator] = {"1": _assess, "2": _assess}
+def _assess_without_outages_of_slices(
+    *,
+    agreement_id: str,
+    terms: Sequence[TermsInForce],
+    evidence: Mapping[str, Evidence],
+    month: Period,
+    measured_until: Instant,
+    booked: Sequence[BookedCredit],
+) -> Assessment:
+    """As `_assess`; runs of bad slices are not told as outages."""
+    found = _assess(agreement_id=agreement_id, terms=terms, evidence=evidence, month=month, measured_until=measured_until, booked=booked)
+    results = (replace(each, outages=()) if isinstance(each.objective.indicator, TimeSlices) else each for each in found.objectives)
+    return replace(found, objectives=tuple(results))
+
+
+CALCULATORS: Mapping[str, Calculator] = {
+    "1": _assess_without_outages_of_slices,
+    "2": _assess_without_outages_of_slices,
+    "3": _assess,
+}
 """Every version that can still be run.
 
-Version 2 knows more indicators, accounting policies and credit rules, and every one of them is off where the terms do not ask for it: no
-rule for what version 1 could express has changed. The two are therefore one function; the figures that version 1 found are kept in
-`tests/measurement/test_assessment.py`. The first rule that makes an old figure differ gets a function of its own.
+Version 2 knows more indicators, accounting policies and credit rules than version 1; version 3 more periods, the lives of components and
+tickets that are taken out. Each of them is off where nobody asks for it: no rule for what an older version could express has changed, so
+the first two are one function, and the third tells one thing more of the same figures. What versions 1 and 2 found is kept in
+`tests/measurement/test_assessment.py` and `test_calculators.py`. The first rule that makes an old figure differ gets a function of its own.
 """
 
 
@@ -449,15 +476,20 @@ def clock_agreed(objective: Objective, history: Sequence[TermsInForce]) -> Clock
 _Judged = tuple[_Segment, tuple[ObjectiveResult, ...]]
 
 
-def _credit(judged: Sequence[_Judged], history: Sequence[TermsInForce], month: Month, booked: Sequence[BookedCredit]) -> Credit | None:
-    month_length = _day_start(history, month.next.first_day) - _day_start(history, month.first_day)
+def _credit(judged: Sequence[_Judged], history: Sequence[TermsInForce], month: Period, booked: Sequence[BookedCredit]) -> Credit | None:
+    """None where the period holds no monthly charge."""
+    if not month.months:
+        return None
+    month_length = _day_start(history, month.day_after) - _day_start(history, month.first_day)
     first_day, last_day = history[0].first_day, _last_day(history)
+    cycle = judged[-1][0].terms.cycle
     year = year_of_month(first_day, month, last_day)
     return credit_for(
         [part for segment, results in judged for part in _segment_credit(segment, results, month_length)],
         booked=[each for each in booked if each.month != month and year_of_month(first_day, each.month, last_day) == year],
-        months_in_year=months_of_year(first_day, year, last_day),
-        claim_until=_claim_until(judged, month),
+        months_in_year=months_of_year(first_day, year, last_day, cycle=cycle),
+        claim_until=_claim_until(judged, month, first_day),
+        months=month.months,
     )
 
 
@@ -482,19 +514,19 @@ def _segment_credit(segment: _Segment, results: Sequence[ObjectiveResult], month
 
 
 def _is_elapsed(objective: Objective) -> bool:
-    """What it costs is elapsed time already, a share of the segment's: it never counts for more than that time of the month."""
+    """What it costs is elapsed time already, a share of the segment's: it never counts for more than that time of the period."""
     return isinstance(objective.credit_formula, HourlyRelief)
 
 
-def _claim_until(judged: Sequence[_Judged], month: Month) -> date | None:
+def _claim_until(judged: Sequence[_Judged], month: Period, term_begins: date) -> date | None:
     """By the last segment's rule; the last outage is that of an objective that cost something, the period's end where those have none."""
-    known = [(segment.terms.credit, segment.terms.zone) for segment, _ in judged if segment.terms.credit is not None]
-    rule, zone = known[-1] if known else (None, None)
-    if rule is None or rule.claim is None or zone is None:
+    known = [segment.terms for segment, _ in judged if segment.terms.credit is not None]
+    rule = known[-1].credit if known else None
+    if rule is None or rule.claim is None:
         return None
     ends = [end for _, results in judged for result in results if result.credit_percent for end in _bad_ends(result)]
-    last_outage_day = day_of(Instant(max(ends) - 1), zone) if ends else last_day_of(month)
-    return claim_deadline(rule.claim, period=month, last_outage_day=last_outage_day)
+    last_outage_day = day_of(Instant(max(ends) - 1), known[-1].zone) if ends else last_day_of(month)
+    return claim_deadline(rule.claim, period=month, last_outage_day=last_outage_day, cycle=known[-1].cycle, term_begins=term_begins)
 
 
 def _bad_ends(result: ObjectiveResult) -> list[Instant]:
@@ -507,22 +539,20 @@ def _last_day(history: Sequence[TermsInForce]) -> date | None:
     return min(ends, default=None)
 
 
-def _segments(history: Sequence[TermsInForce], month: Month) -> list[_Segment]:
-    """The parts of the month in which one version was in force, in order; a later version ends an earlier one."""
-    segments: list[_Segment] = []
-    for version, later in zip_longest(history, history[1:]):
-        first = max(version.first_day, month.first_day)
-        after = min(_days_after(version, later, month))
-        if first < after:
-            interval = Interval(_day_start(history, first), _day_start(history, after))
-            segments.append(_Segment(terms=version.terms, interval=interval))
-    return segments
+def _segments(history: Sequence[TermsInForce], month: Period) -> list[_Segment]:
+    """The parts of the period in which one version was in force, in order."""
+    return [
+        _Segment(terms=part.version.terms, interval=Interval(_day_start(history, part.first), _day_start(history, part.after)))
+        for part in parts_of(history, month)
+    ]
 
 
-def _days_after(version: TermsInForce, later: TermsInForce | None, month: Month) -> list[date]:
-    """Civil days on which the version is no longer in force, for each reason there is."""
-    last_days = [day for day in (version.last_day, version.terms.ends) if day is not None]
-    return [month.next.first_day, *(day + timedelta(days=1) for day in last_days), *([later.first_day] if later else [])]
+def why_not_in_force(history: Sequence[TermsInForce], month: Period) -> str:
+    """In words: none on its days, or none that judge by such periods."""
+    if not history or is_known(history, month):
+        return f"no terms were in force in {month}"
+    forms = dict.fromkeys(version.terms.cycle.form for version in history)
+    return f"the terms do not judge by {month} but by {', then by '.join(forms)}"
 
 
 def _day_start(history: Sequence[TermsInForce], day: date) -> Instant:

@@ -10,29 +10,45 @@ the evidence, before the span and after it (up to the measurement), so that a mi
 looks. It counts whole or not at all; what is left of it after exclusions and service hours is what must be long enough, unless its
 length is that of before. Of `whole_minutes` only whole UTC minutes count at all, and make its length.
 
+Outside its life a component's time is nothing: it is left out of the combination, and where no component of the indicator is in service
+no time is eligible. An outage begins with the life at the earliest and ends with it; a window of components that are not in service takes
+nothing out.
+
 Maintenance: `exclude` takes the time out of both sides, `up` leaves it in the whole with nothing in it bad or unknown, `down` leaves it
 in the whole and counts it as any other time, so that the window is listed and changes nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache, reduce
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from services.measurement.figure import DayResult, ExclusionSpan, Figure, OutageSpan, ratio, share_known
-from services.measurement.interval import NEVER, Spans, clip, complement, difference, intersection, length, overlaps, touched, union
+from services.measurement.figure import DayResult, ExclusionSpan, Figure, GapSpan, OutageSpan, ratio, share_known
+from services.measurement.interval import (
+    ALL_TIME,
+    NEVER,
+    Spans,
+    clip,
+    complement,
+    difference,
+    intersection,
+    length,
+    overlaps,
+    touched,
+    union,
+)
 from services.measurement.objective import Availability, Maintenance, MinimumOutage
 from services.measurement.observation import BY_BADNESS, Evidence, Outage, State, Statuses
 from services.vocabulary.calendar import Calendar
 from services.vocabulary.period import MINUTE, Instant, Interval, days_between
 
-_BEGINNING = Instant(-(10**11) * MINUTE)
-_END = Instant(10**11 * MINUTE)
+_BEGINNING, _END = ALL_TIME
 _CALENDAR_STEP = 31 * 24 * 60 * MINUTE
 
 _UNKNOWN, _DOWN = BY_BADNESS.index(State.UNKNOWN), BY_BADNESS.index(State.DOWN)
@@ -40,17 +56,23 @@ _UNKNOWN, _DOWN = BY_BADNESS.index(State.UNKNOWN), BY_BADNESS.index(State.DOWN)
 
 @dataclass(frozen=True, kw_only=True)
 class _Known:
-    """What is known of a component, or of several together: the rest of the time that was looked at is up."""
+    """What is known of a component, or of several together: the rest of the time that was looked at is up. `gone`: not in service."""
 
     down: Spans
     unknown: Spans
+    gone: Spans = NEVER
+
+    @property
+    def down_or_gone(self) -> Spans:
+        return union((*self.down, *self.gone)) if self.gone else self.down
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Ground:
-    """The time that can count: `open` is within the hours, `eligible` in the whole, `countable` where time can be bad or unknown."""
+    """The time that can count: `open` is within hours and life, `eligible` in the whole, `countable` where time can be bad or unknown."""
 
     span: Interval
+    life: Spans
     hours: Calendar | None
     taken_out: Spans
     minimum: MinimumOutage | None
@@ -140,9 +162,10 @@ def measure_availability(
     that of the components it names. Windows around the span matter where an outage across its edge has a minimum length. The bounds
     take what is not seen yet as unknown, and an outage that runs at the measurement as one that may go on.
     """
-    windows = [window for window in maintenance if not window.components or set(window.components) & set(indicator.components)]
+    windows = windows_of(indicator, maintenance)
     looked_at = seen if indicator.minimum_outage is None else Interval(_BEGINNING, measured_until)
     parts = {component: _known(component, evidence, looked_at, measured_until) for component in indicator.components}
+    parts = {component: _in_service(known, indicator.life_of([component]), looked_at) for component, known in parts.items()}
     accounts = _accounts(indicator, parts, windows, looked_at=looked_at, span=span, seen=seen)
     balance = _balance(indicator, accounts, seen)
     in_all = sum(account.weight * account.eligible_in_all for account in accounts)
@@ -152,6 +175,8 @@ def measure_availability(
     )
     coverage = share_known(balance.unknown, of=balance.eligible)
     bad = _bad_by_component(indicator, parts, accounts)
+    opened = clip(_open(indicator.hours, seen), seen)
+    outages = _outages(union(part for account in accounts for part in account.down), bad, evidence)
     ignored = union(part for account in accounts for part in account.ignored)
     return Figure(
         unit="us",
@@ -164,15 +189,34 @@ def measure_availability(
         coverage=coverage,
         foreseeable=True,
         certain=indicator.no_data == "undetermined",
-        outages=_outages(union(part for account in accounts for part in account.down), bad, evidence),
-        exclusions=_exclusions(windows, clip(_open(indicator.hours, seen), seen), indicator),
+        outages=_with_parts(outages, bad, evidence) if indicator.combine == "pool" else outages,
+        exclusions=_exclusions(windows, opened, indicator),
         unknown=union(part for account in accounts for part in account.unknown),
         days=tuple(_day(day, hours, indicator, accounts) for day, hours in _days(seen, zone)),
         ignored=_outages(ignored, {component: _read_as_bad(known, indicator) for component, known in parts.items()}, evidence),
-        outside=complement(_open(indicator.hours, seen), seen),
+        outside=complement(opened, seen),
+        gaps=tuple(_gaps(indicator, opened)),
         scale=sum(account.weight for account in accounts),
         enough=coverage >= indicator.minimum_coverage,
     )
+
+
+def windows_of(indicator: Availability, windows: Iterable[Maintenance]) -> list[Maintenance]:
+    """Those that name a component of the indicator, or none, as far as one of these components is in service."""
+    named = [window for window in windows if not window.components or set(window.components) & set(indicator.components)]
+    if not indicator.lives:
+        return named
+    return [
+        replace(window, interval=part)
+        for window in named
+        for part in clip(indicator.life_of(set(window.components or indicator.components) & set(indicator.components)), window.interval)
+    ]
+
+
+def _in_service(known: _Known, life: Spans, looked_at: Interval) -> _Known:
+    if life == (ALL_TIME,):
+        return known
+    return _Known(down=intersection(known.down, life), unknown=intersection(known.unknown, life), gone=complement(life, looked_at))
 
 
 def _known(component: str, evidence: Evidence, within: Interval, measured_until: Instant) -> _Known:
@@ -215,14 +259,19 @@ def _accounts(
 ) -> list[_Account]:
     """One for the components together; in a pool one for each of them."""
     if indicator.combine != "pool":
-        ground = _ground(indicator, windows, span)
+        ground = _ground(indicator, windows, span, indicator.life_of(indicator.components))
         return [_account(_combined(parts.values(), indicator, looked_at), indicator, ground, weight=1, looked_at=looked_at, seen=seen)]
     named = zip(indicator.components, indicator.weights or (1,) * len(indicator.components), strict=True)
     return [
         _account(
             parts[component],
             indicator,
-            _ground(indicator, [window for window in windows if not window.components or component in window.components], span),
+            _ground(
+                indicator,
+                [window for window in windows if not window.components or component in window.components],
+                span,
+                indicator.life_of([component]),
+            ),
             weight=weight,
             looked_at=looked_at,
             seen=seen,
@@ -231,13 +280,14 @@ def _accounts(
     ]
 
 
-def _ground(indicator: Availability, windows: Iterable[Maintenance], span: Interval) -> _Ground:
+def _ground(indicator: Availability, windows: Iterable[Maintenance], span: Interval, life: Spans) -> _Ground:
     planned = union(window.interval for window in windows)
-    opened = _open(indicator.hours, span)
+    opened = intersection(_open(indicator.hours, span), life)
     taken_out = NEVER if indicator.maintenance == "down" else planned
     countable = difference(opened, taken_out)
     return _Ground(
         span=span,
+        life=life,
         hours=indicator.hours,
         taken_out=taken_out,
         minimum=indicator.minimum_outage,
@@ -252,7 +302,7 @@ def _open(hours: Calendar | None, bounds: Interval) -> Spans:
 
 
 def _combined(parts: Iterable[_Known], indicator: Availability, looked_at: Interval) -> _Known:
-    """`any`: down if any is, else unknown if any is. `all`: up if any is, else unknown if any is."""
+    """`any`: down if any is, else unknown if any is. `all`: up if any is, else unknown if any is. What is not in service is not asked."""
     known = list(parts)
     if len(known) == 1:
         return known[0]
@@ -260,15 +310,16 @@ def _combined(parts: Iterable[_Known], indicator: Availability, looked_at: Inter
     if indicator.combine == "any":
         down = union(span for part in known for span in part.down)
         return _Known(down=down, unknown=difference(unknown, down))
-    up = union(span for part in known for span in complement(union((*part.down, *part.unknown)), looked_at))
-    return _Known(down=reduce(intersection, (part.down for part in known)), unknown=difference(unknown, up))
+    up = union(span for part in known for span in complement(union((*part.down, *part.unknown, *part.gone)), looked_at))
+    none_up, all_gone = (reduce(intersection, spans) for spans in ([part.down_or_gone for part in known], [part.gone for part in known]))
+    return _Known(down=difference(none_up, all_gone), unknown=difference(unknown, up))
 
 
 def _account(known: _Known, indicator: Availability, ground: _Ground, *, weight: int, looked_at: Interval, seen: Interval) -> _Account:
     best = ground.long_enough(known.down, seen)
     unknown = intersection(clip(known.unknown, seen), ground.countable)
-    may_go_on = Interval(looked_at.end, _END)
-    worst = union((*ground.long_enough(union((*known.down, *known.unknown, may_go_on)), seen), *unknown))
+    may_go_on = intersection((Interval(looked_at.end, _END),), ground.life)
+    worst = union((*ground.long_enough(union((*known.down, *known.unknown, *may_go_on)), seen), *unknown))
     read_as_bad = _read_as_bad(known, indicator)
     bad = ground.long_enough(read_as_bad, seen) if indicator.no_data == "down" else best
     eligible = clip(ground.eligible, seen)
@@ -333,6 +384,19 @@ def _outages(spans: Spans, bad: Mapping[str, Spans], evidence: Evidence) -> tupl
     )
 
 
+def _with_parts(outages: Iterable[OutageSpan], bad: Mapping[str, Spans], evidence: Evidence) -> tuple[OutageSpan, ...]:
+    """Of a pool, with each component's own outages."""
+    parts = sorted(
+        (each for component, spans in bad.items() for each in _outages(spans, {component: spans}, evidence)),
+        key=lambda each: (each.interval, each.components),
+    )
+    starts = [each.interval.start for each in parts]
+    return tuple(
+        replace(each, parts=tuple(parts[bisect_left(starts, each.interval.start) : bisect_left(starts, each.interval.end)]))
+        for each in outages
+    )
+
+
 def _with_causes(components: Iterable[str], evidence: Evidence) -> list[Outage]:
     reported = (outage for component in components for outage in evidence.outages_of(component) if outage.cause)
     return sorted(reported, key=lambda outage: (outage.interval, outage.cause))
@@ -354,6 +418,14 @@ def _exclusion(span: Interval, windows: Sequence[Maintenance], indicator: Availa
         cause=_told(window.reason or window.id for window in windows),
         counted_as=indicator.maintenance,
     )
+
+
+def _gaps(indicator: Availability, opened: Spans) -> Iterator[GapSpan]:
+    """In a pool by component; else the time in which no component was in service."""
+    if indicator.lives:
+        for components in [(each,) for each in indicator.components] if indicator.combine == "pool" else [indicator.components]:
+            for span in difference(opened, indicator.life_of(components)):
+                yield GapSpan(interval=span, components=components)
 
 
 def _told(causes: Iterable[str]) -> str:

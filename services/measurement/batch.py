@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol, TypeVar
 
-from services.measurement.frame import Frame, newest
+from services.measurement.frame import Frame, SampleKind, newest
 from services.measurement.observation import (
     Counters,
     Evidence,
@@ -14,6 +14,7 @@ from services.measurement.observation import (
     Outage,
     State,
     StatusChange,
+    Statuses,
     TicketEvent,
     TicketState,
 )
@@ -71,6 +72,53 @@ class TicketRow:
     step: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class SampleRow:
+    """A counter or latency: `identity` are the 64 bits of its id that are kept, `values` as `VALUES[kind]` orders them."""
+
+    source: str
+    kind: SampleKind
+    identity: int
+    revision: int
+    service: str
+    component: str
+    at: Instant
+    values: tuple[int, ...]
+
+
+class Place(NamedTuple):
+    """Where an observation stands in the order in which they became known.
+
+    Within a batch first by `kind`, then as the two numbers of its row have it, or its instant and id.
+    """
+
+    recorded_at: int
+    source: str
+    batch: str
+    kind: int
+    major: int
+    minor: int | str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """An observation as it was reported, in which batch, by whom and why; nobody is named where that was not kept."""
+
+    place: Place
+    observed: StatusRow | OutageRow | TicketRow | SampleRow
+    reported_by: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StatusColumns:
+    """Statuses of one component that have no id of their own, as columns; repeats say nothing new."""
+
+    source: str
+    series: Series
+    statuses: Statuses
+
+
 class Told(Protocol):
     """What makes a row recognisable when it is told again."""
 
@@ -87,7 +135,10 @@ R = TypeVar("R", bound=Told)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Observations:
-    """Rows and frames, from a store or straight from a file; frames speak of series by the numbers of `series`."""
+    """Rows and frames, from a store or straight from a file; frames speak of series by the numbers of `series`.
+
+    `status_columns` are here to be named: what reads files as columns makes evidence of them itself.
+    """
 
     series: Mapping[int, Series] = field(default_factory=dict)
     statuses: Sequence[StatusRow] = ()
@@ -95,6 +146,10 @@ class Observations:
     tickets: Sequence[TicketRow] = ()
     counters: Sequence[Frame] = ()
     latencies: Sequence[Frame] = ()
+    status_columns: Sequence[StatusColumns] = ()
+
+
+NOTHING_OBSERVED = Observations()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -130,9 +185,14 @@ class Batch:
             statuses=self.statuses,
             outages=self.outages,
             tickets=self.tickets,
-            counters=() if self.counters is None else (self.counters,),
-            latencies=() if self.latencies is None else (self.latencies,),
+            counters=() if self.counters is None else (replace(self.counters, source=self.source),),
+            latencies=() if self.latencies is None else (replace(self.latencies, source=self.source),),
         )
+
+
+def derived_id(*said: object) -> str:
+    """What stands for the id of an observation that its source gave none."""
+    return "/".join(str(part) for part in said)
 
 
 def highest_revisions(rows: Iterable[R]) -> list[R]:

@@ -13,11 +13,11 @@ from sqlalchemy.engine import Connection
 from upheld.agreements.v1 import terms_pb2
 
 from services.measurement import party_facts_store, store
-from services.measurement.batch import evidence_of
+from services.measurement.batch import NOTHING_OBSERVED, Observations, evidence_of
 from services.measurement.objective import Availability, ExclusionClass, TermsInForce
 from services.measurement.observation import STILL_OPEN, Evidence
-from services.measurement.party_facts import Agreed, ExclusionClaimed, PartyFacts, Settlement, windows
-from services.measurement.settlement import Ruling, Settled, evidence_that_counts
+from services.measurement.party_facts import Agreed, ExclusionClaimed, PartyFacts, Settlement, ticket_exclusions, windows
+from services.measurement.settlement import Ruling, Settled, Side, evidence_that_counts
 from services.measurement.terms_copy import Agreement
 from services.measurement.wire import exclusion_classes_of
 from services.vocabulary.period import Instant, Interval, day_of, start_of_day
@@ -25,13 +25,17 @@ from services.vocabulary.period import Instant, Interval, day_of, start_of_day
 
 @dataclass(frozen=True, kw_only=True)
 class BothSides:
-    """`terms` hold the claimed exclusions; evidence is by service. The customer's is empty where no rule asks for it."""
+    """`terms` hold the claimed exclusions; evidence is by service. The customer's is empty where no rule asks for it.
+
+    `reported` are the observations that the evidence is of, the customer's where a rule asks for them.
+    """
 
     terms: tuple[TermsInForce, ...]
     provider: Mapping[str, Evidence]
     customer: Mapping[str, Evidence]
     settled: tuple[Settled, ...]
     reach: Interval
+    reported: Mapping[Side, Observations]
 
     def evidence(self, *, measured_until: Instant) -> Mapping[str, Evidence]:
         """The one that counts."""
@@ -59,29 +63,40 @@ def both_sides(
 
     told_by = min((each for each in (known_at, observed_by) if each is not None), default=None)
 
-    def observed(tenant: str) -> Mapping[str, Evidence]:
-        return evidence_of(store.observations(connection, tenant=tenant, services=named, span=reach, known_at=told_by))
+    def observed(tenant: str) -> Observations:
+        return store.observations(connection, tenant=tenant, services=named, span=reach, known_at=told_by)
 
+    reported: dict[Side, Observations] = {"provider": observed(agreement.provider)}
+    if asks_customer:
+        reported["customer"] = observed(agreement.customer)
     return BothSides(
         terms=terms,
-        provider=observed(agreement.provider),
-        customer=observed(agreement.customer) if asks_customer else {},
+        provider=evidence_of(reported["provider"]),
+        customer=evidence_of(reported.get("customer", NOTHING_OBSERVED)),
         settled=tuple(_settled(each) for each in added.settlements),
         reach=reach,
+        reported=reported,
     )
 
 
 def with_exclusions(agreement: Agreement, added: PartyFacts) -> tuple[TermsInForce, ...]:
-    """The versions in force; each knows every claimed window, which counts on its own days."""
+    """The versions in force; each knows every claim, which counts for its own days."""
     versions = agreement.terms_in_force()
-    claimed = windows(added, ground_of(agreement, versions))
-    if not claimed:
+    ground = ground_of(agreement, versions)
+    claimed, tickets = windows(added, ground), ticket_exclusions(added, ground)
+    if not claimed and not tickets:
         return versions
-    return tuple(replace(version, terms=replace(version.terms, maintenance=(*version.terms.maintenance, *claimed))) for version in versions)
+    return tuple(
+        replace(
+            version,
+            terms=replace(version.terms, maintenance=(*version.terms.maintenance, *claimed), ticket_exclusions=tickets),
+        )
+        for version in versions
+    )
 
 
 def ground_of(agreement: Agreement, versions: Sequence[TermsInForce]) -> Callable[[ExclusionClaimed], ExclusionClass | None]:
-    """By the terms in force when the claimed time begins."""
+    """By the terms in force when the claimed time begins, of tickets when they were claimed."""
 
     def ground(claim: ExclusionClaimed) -> ExclusionClass | None:
         message = _message(agreement, _in_force_at(versions, claim.start))

@@ -35,7 +35,7 @@ from services.measurement.stored import Stored
 from services.measurement.terms_copy import Agreement
 from services.measurement.wire import SignedTerms, assessment_message, result_message
 from services.vocabulary.errors import NotAllowed, Refusal, Unavailable
-from services.vocabulary.period import instant_of, instant_text, parse_day, parse_instant
+from services.vocabulary.period import Instant, Interval, instant_of, instant_text, parse_day, parse_instant
 
 INGEST = "UPHELD_INGEST"
 INGEST_SUBJECTS = "upheld.ingest.*"
@@ -120,8 +120,9 @@ def translate(recorded: Recorded[Stored]) -> Outgoing:
                 exclusion_class=event.exclusion_class,
                 service=event.service,
                 components=event.components,
-                start=instant_text(event.start),
-                end=instant_text(event.end),
+                start=_told(event.start, event.interval),
+                end=_told(event.end, event.interval),
+                tickets=event.tickets,
                 reason=event.reason,
                 claimed_by=event.claimed_by,
                 recorded_at=recorded.metadata.recorded_at,
@@ -162,10 +163,15 @@ def _decided(event: ExclusionApproved | ExclusionRefused | ExclusionWithdrawn, d
         recorded_at=recorded_at,
         provider=event.provider,
         customer=event.customer,
-        start=instant_text(event.start),
-        end=instant_text(event.end),
+        start=_told(event.start, event.interval),
+        end=_told(event.end, event.interval),
     )
     return Outgoing(tenant=event.provider, event=f"exclusion-{decision}", message=message)
+
+
+def _told(instant: Instant, of: Interval) -> str:
+    """Empty where tickets are taken out, which have no time of their own."""
+    return instant_text(instant) if of.length else ""
 
 
 class AgreementsHeard:

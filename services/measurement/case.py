@@ -1,25 +1,31 @@
-"""A case: one month with everything that it was judged by, so that whoever asks why is told by the same. Pure; judges nothing."""
+"""A case: one period with everything that it was judged by, so that whoever asks why is told by the same. Pure; judges nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from services.measurement.assessment import Assessment, ObjectiveResult
+from services.measurement.batch import Observations
 from services.measurement.exclusion import granted_in
 from services.measurement.objective import Maintenance, Terms, TermsInForce
 from services.measurement.observation import NOTHING_KNOWN, Evidence
+from services.measurement.settlement import Side
 from services.vocabulary.period import Instant
 
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """`terms` hold what the parties claimed, `evidence` is by service; `until` is when it was measured, also after the month's end."""
+    """`terms` hold what the parties claimed, `evidence` is by service; `until` is when it was measured, also after the period's end.
+
+    `reported` are the observations of either side that the evidence is of, as far as its reading was asked for.
+    """
 
     assessment: Assessment
     terms: tuple[TermsInForce, ...]
     evidence: Mapping[str, Evidence]
     until: Instant
+    reported: Mapping[Side, Observations] = field(default_factory=dict)
 
     def terms_of(self, result: ObjectiveResult) -> Terms:
         """The version that the result was judged by."""

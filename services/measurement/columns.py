@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import ROUND_CEILING, Decimal
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import chain, pairwise
 from pathlib import Path
 from typing import Literal, TypeVar, assert_never
@@ -24,7 +24,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from services.measurement import intake
-from services.measurement.batch import Series, evidence_of
+from services.measurement.batch import Observations, Series, StatusColumns, evidence_of
+from services.measurement.counter_table import CounterRows, CounterTable, Numbered, packed
+from services.measurement.frame import ROW, VALUES, Frame, SampleKind
 from services.measurement.intake import LATEST_AHEAD, ROWS_PER_BATCH, VIOLATIONS_TOLD, Malformed, Rejected, TooMany, is_text
 from services.measurement.mapping import KINDS
 from services.measurement.observation import BY_BADNESS, NOTHING_KNOWN, Counters, Evidence, Int64s, Latencies, Statuses
@@ -32,11 +34,13 @@ from services.vocabulary.errors import Violation
 from services.vocabulary.period import Instant, instant_of, instant_text
 
 Bools = NDArray[np.bool_]
+Codes = NDArray[np.signedinteger]
 Row = dict[str, object]
 PlainKind = Literal["status", "counter", "latency"]
 T = TypeVar("T")
 
 ROWS_AT_ONCE = 2**20
+_SHORT_TEXT = 60
 
 _TEXTS = ("kind", "service", "component", "id", "state", "cause", "ticket", "priority")
 _INSTANTS = ("observed_at", "until")
@@ -51,6 +55,8 @@ _FIRST = instant_of(datetime(1990, 1, 1, tzinfo=UTC))
 _AFTER_LAST = instant_of(datetime(2200, 1, 1, tzinfo=UTC))
 _LONGEST_MS = 10**12
 _MOST_THREADS = 8
+_PARTS_KEPT = 2
+_NAMES_KEPT = 2**16
 _MOST_SERIES = 2**20
 _NAMED = 10**16
 _NUMBER = {str(state): number for number, state in enumerate(BY_BADNESS)}
@@ -82,20 +88,63 @@ def read_columns(file: Path, *, now: Instant, source: str, rows_at_once: int = R
         series: Latencies(at=at, us=us)
         for series, (at, us) in _by_series(piece for part in parts for piece in part.plain["latency"]).items()
     }
-    services = sorted({series.service for series in (*statuses, *counters, *latencies)} | set(singly))
+    reports = _by_service(each for part in parts for each in part.reports)
+    services = sorted({series.service for series in (*statuses, *counters, *latencies)} | set(singly) | set(reports))
     return {
         service: _merged(
             singly.get(service, NOTHING_KNOWN),
             statuses={series.component: each for series, each in statuses.items() if series.service == service},
             counters={series.component: each for series, each in counters.items() if series.service == service},
             latencies={series.component: each for series, each in latencies.items() if series.service == service},
+            reports=reports.get(service, ()),
         )
         for service in services
     }
 
 
+def read_reported(file: Path, *, now: Instant, source: str, rows_at_once: int = ROWS_AT_ONCE) -> Observations:
+    """The observations of a file that `read_columns` took, so that they can be named.
+
+    A status without an id is called as it is in every other form; a counter or latency without one by the number of its row.
+    """
+    told = _File(file, latest=Instant(now + LATEST_AHEAD), rows_at_once=rows_at_once).told()
+    collection = intake.Collection(now=now)
+    for part in told:
+        for number, row in part.singly:
+            collection.take(row, place=f"row {number}")
+    singly = collection.batch(source=source).observations
+    plain = [each for part in told for each in part.plain]
+    named = sorted({series for each in plain for series in each.series if each.kind != "status"})
+    numbers = {series: number for number, series in enumerate(named, start=len(singly.series))}
+    statuses = _by_series(_grouped(each.series, each.codes, (each.at, *each.values)) for each in plain if each.kind == "status")
+    return replace(
+        singly,
+        series={**singly.series, **{number: series for series, number in numbers.items()}},
+        status_columns=[
+            StatusColumns(source=source, series=series, statuses=Statuses(at=at, state=state.astype(np.int8)))
+            for series, (at, state) in statuses.items()
+        ],
+        counters=[*singly.counters, *(_frame("counter", each, numbers, source) for each in plain if each.kind == "counter")],
+        latencies=[*singly.latencies, *(_frame("latency", each, numbers, source) for each in plain if each.kind == "latency")],
+    )
+
+
+def _frame(kind: SampleKind, told: _Plain, numbers: Mapping[Series, int], source: str) -> Frame:
+    rows = np.zeros(len(told.at), dtype=ROW[kind])
+    rows["series"] = np.array([numbers[series] for series in told.series], dtype=np.uint32)[told.codes]
+    rows["offset"], rows["id"] = told.at, told.rows
+    for name, column in zip(VALUES[kind], told.values, strict=True):
+        rows[name] = column
+    return Frame(kind=kind, base=Instant(0), rows=rows, source=source, by_row=True)
+
+
 def _merged(
-    singly: Evidence, *, statuses: Mapping[str, Statuses], counters: Mapping[str, Counters], latencies: Mapping[str, Latencies]
+    singly: Evidence,
+    *,
+    statuses: Mapping[str, Statuses],
+    counters: Mapping[str, Counters],
+    latencies: Mapping[str, Latencies],
+    reports: Sequence[Numbered],
 ) -> Evidence:
     """Of one service what was told row by row and what as columns."""
     counted = dict(counters)
@@ -109,7 +158,7 @@ def _merged(
     return Evidence(
         statuses=singly.statuses,
         outages=singly.outages,
-        counters=counted,
+        counters=CounterTable(counted, reports) if reports else counted,
         latencies=timed,
         tickets=singly.tickets,
         status_series=statuses,
@@ -158,16 +207,45 @@ class _Piece:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class _Reports:
+    """Counters as they stand in the file; the numbers of their series are places in `series`."""
+
+    series: Sequence[Series]
+    rows: CounterRows
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class _Part:
     """What neighbouring rows say: most as columns, `singly` and `bad` as JSON would have them, with their numbers.
 
-    Of both no more than can be taken or told; `bad_count` counts all.
+    Of both no more than can be taken or told; `bad_count` counts all. Counters are in `reports` or in `plain`.
     """
 
     plain: Mapping[PlainKind, Sequence[_Piece]]
+    reports: Sequence[_Reports]
     singly: Sequence[tuple[int, Row]]
     bad: Sequence[tuple[int, Row]]
     bad_count: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Plain:
+    """Plain rows of one kind as they stand: the numbers of their series are places in `series`, `rows` their numbers in the file."""
+
+    kind: PlainKind
+    series: Sequence[Series]
+    codes: Codes
+    at: Int64s
+    values: tuple[Int64s, ...]
+    rows: Int64s
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Told:
+    """What neighbouring rows say, every one of them."""
+
+    plain: Sequence[_Plain]
+    singly: Sequence[tuple[int, Row]]
 
 
 def _told_singly(parts: Sequence[_Part], *, now: Instant, source: str) -> dict[str, Evidence]:
@@ -223,6 +301,19 @@ def _by_series(pieces: Iterable[_Piece]) -> dict[Series, tuple[Int64s, ...]]:
     return {series: tuple(np.concatenate(columns) for columns in zip(*told, strict=True)) for series, told in found.items()}
 
 
+def _by_service(told: Iterable[_Reports]) -> dict[str, list[Numbered]]:
+    """With the numbers that the components of the service have in each."""
+    found: dict[str, list[Numbered]] = {}
+    for reports in told:
+        numbers: dict[str, dict[str, int]] = {}
+        for number in np.flatnonzero(reports.rows.told).tolist():
+            series = reports.series[number]
+            numbers.setdefault(series.service, {})[series.component] = number
+        for service, of_service in numbers.items():
+            found.setdefault(service, []).append((reports.rows, of_service))
+    return found
+
+
 class _File:
     """A Parquet file with the columns of observations. Neighbouring rows are read together, several such parts side by side."""
 
@@ -235,9 +326,14 @@ class _File:
             schema = file.schema_arrow
         _check_schema(schema)
         self._texts = [name for name in _TEXTS if name in schema.names and not pa.types.is_null(schema.field(name).type)]
+        self._always = _always(self._metadata, self._texts)
+        self._read = [name for name in schema.names if name not in self._always]
 
     def parts(self) -> list[_Part]:
         return self._side_by_side(lambda rows: rows.part())
+
+    def told(self) -> list[_Told]:
+        return self._side_by_side(lambda rows: rows.told())
 
     def every_status_of(self, series: Collection[Series]) -> list[_Piece]:
         """Of these series no status is left out, even if it repeats another."""
@@ -267,10 +363,30 @@ class _File:
 
     def _rows(self, groups: Sequence[int], before: int) -> Iterator[_Rows]:
         with pq.ParquetFile(self._path, metadata=self._metadata, read_dictionary=self._texts) as file:
-            for rows in file.iter_batches(batch_size=self._rows_at_once, row_groups=groups, use_threads=False):
+            for rows in file.iter_batches(batch_size=self._rows_at_once, row_groups=groups, columns=self._read, use_threads=False):
                 if len(rows):
-                    yield _Rows(rows, before=before, latest=self._latest)
+                    yield _Rows(rows, always=self._always, before=before, latest=self._latest)
                 before += len(rows)
+
+
+def _always(metadata: pq.FileMetaData, texts: Sequence[str]) -> dict[str, str]:
+    """What the file says to hold the same value in every row need not be read; of a long one the file may tell the beginning only."""
+    places = {metadata.schema.column(place).path: place for place in range(metadata.num_columns)}
+    found = {name: _values_at_the_ends(metadata, places[name]) for name in texts}
+    return {name: value for name, values in found.items() if len(values) == 1 and len(value := values.pop()) < _SHORT_TEXT}
+
+
+def _values_at_the_ends(metadata: pq.FileMetaData, column: int) -> set[str]:
+    """The least and the greatest value of the row groups; none where one of them does not tell, or has a row without a value."""
+    values: set[str] = set()
+    for group in range(metadata.num_row_groups):
+        told = metadata.row_group(group).column(column).statistics
+        if told is None or not told.has_min_max or not told.has_null_count or told.null_count:
+            return set()
+        values |= {told.min, told.max}
+        if len(values) > 1:
+            break
+    return values
 
 
 def _check_schema(schema: pa.Schema) -> None:
@@ -309,11 +425,13 @@ class _Text:
     """A column of text: the value of each row by its number; None is no text."""
 
     values: Sequence[str | None]
-    codes: NDArray[np.int32]
+    codes: Codes
 
     def where(self, holds: Callable[[str | None], bool]) -> Bools | None:
         """The rows whose value it holds for; None where there are none."""
         held = np.array([holds(value) for value in self.values], dtype=bool)
+        if held.all():
+            return np.ones(len(self.codes), dtype=bool)
         return held[self.codes] if held.any() else None
 
 
@@ -326,26 +444,33 @@ class _Integers:
 
 
 class _Rows:
-    """Neighbouring rows of the file, `before` of which stand others."""
+    """Neighbouring rows of the file, `before` of which stand others; each says as well what is said `always`."""
 
-    def __init__(self, rows: pa.RecordBatch, *, before: int, latest: Instant) -> None:
+    def __init__(self, rows: pa.RecordBatch, *, always: Mapping[str, str], before: int, latest: Instant) -> None:
         self._rows = rows
+        self._always = always
         self._before = before
         self._latest = latest
-        self._filled = {name for name in rows.schema.names if rows.column(name).null_count < len(rows)}
+        self._filled = {*always, *(name for name in rows.schema.names if rows.column(name).null_count < len(rows))}
         self._kinds, self._services, self._components = (self._text(name) for name in ("kind", "service", "component"))
         self._at = self._instants("observed_at")
         self._aside = _any(self._kinds.where(_is_told_singly), *(self._present(name) for name in _IDENTITY))
 
     def part(self) -> _Part:
         plain: dict[PlainKind, list[_Piece]] = {kind: [] for kind in _SAYS}
+        reports: list[_Reports] = []
         bad = self._kinds.where(lambda said: said not in KINDS)
         for kind in _SAYS:
             taken, doubtful = self._taken(kind)
             bad = _any(bad, doubtful)
-            if taken is not None:
-                plain[kind].append(self._piece(kind, taken))
-        return self._part(plain, bad)
+            if taken is None:
+                continue
+            piece = self._piece(kind, _rows_of(taken))
+            if isinstance(piece, _Reports):
+                reports.append(piece)
+            else:
+                plain[kind].append(piece)
+        return self._part(plain, reports, bad)
 
     def every_status_of(self, series: Collection[Series]) -> _Piece:
         """Of these series no status is left out."""
@@ -355,11 +480,36 @@ class _Rows:
         rows = _no_rows() if taken is None else np.flatnonzero(taken & asked[codes])
         return _grouped(named, codes[rows], (self._at.values[rows], self._state_numbers[rows]))
 
-    def _part(self, plain: Mapping[PlainKind, Sequence[_Piece]], bad: Bools | None) -> _Part:
+    def told(self) -> _Told:
+        singly = _no_rows() if self._aside is None else np.flatnonzero(self._aside)
+        kinds = ((kind, self._taken(kind)[0]) for kind in _SAYS)
+        return _Told(
+            plain=[self._plain(kind, np.flatnonzero(taken)) for kind, taken in kinds if taken is not None],
+            singly=self._as_json_has_it(singly),
+        )
+
+    def _plain(self, kind: PlainKind, rows: Int64s) -> _Plain:
+        series, codes = self._series
+        columns: dict[PlainKind, Callable[[], tuple[Int64s, ...]]] = {
+            "status": lambda: (self._state_numbers,),
+            "counter": lambda: tuple(count.values for count in self._counts),
+            "latency": lambda: (self._latencies.values,),
+        }
+        return _Plain(
+            kind=kind,
+            series=series,
+            codes=codes[rows],
+            at=self._at.values[rows],
+            values=tuple(column[rows] for column in columns[kind]()),
+            rows=rows + (self._before + 1),
+        )
+
+    def _part(self, plain: Mapping[PlainKind, Sequence[_Piece]], reports: Sequence[_Reports], bad: Bools | None) -> _Part:
         singly = _no_rows() if self._aside is None else np.flatnonzero(self._aside)
         faulty = _no_rows() if bad is None else np.flatnonzero(_but(bad, self._aside))
         return _Part(
             plain=plain,
+            reports=reports,
             singly=self._as_json_has_it(singly[: ROWS_PER_BATCH + 1]),
             bad=self._as_json_has_it(faulty[:VIOLATIONS_TOLD]),
             bad_count=len(faulty),
@@ -371,8 +521,8 @@ class _Rows:
         if of_kind is None:
             return None, None
         doubtful = _any(
-            self._services.where(lambda name: not is_text(name)),
-            self._components.where(lambda name: not is_text(name)),
+            self._services.where(_is_no_name),
+            self._components.where(_is_no_name),
             _outside(self._at, self._latest),
             *(self._present(name) for name in sorted(self._filled - _COMMON - {*_SAYS[kind]})),
             self._doubtful_values(kind),
@@ -386,14 +536,15 @@ class _Rows:
                 return self._states.where(lambda state: state not in _NUMBER)
             case "counter":
                 good, total = self._counts
-                return _any(good.absent, total.absent, _if_any((good.values < 0) | (good.values > total.values)))
+                in_order = int(good.values.min()) >= 0 and not np.any(good.values > total.values)
+                wrong = None if in_order else (good.values < 0) | (good.values > total.values)
+                return _any(good.absent, total.absent, wrong)
             case "latency":
                 return self._latencies.absent
             case _:
                 assert_never(kind)
 
-    def _piece(self, kind: PlainKind, plain: Bools) -> _Piece:
-        rows: slice | Int64s = slice(None) if plain.all() else np.flatnonzero(plain)
+    def _piece(self, kind: PlainKind, rows: slice | Int64s) -> _Piece | _Reports:
         named, codes = self._series
         at = self._at.values[rows]
         match kind:
@@ -401,25 +552,24 @@ class _Rows:
                 return _changes(named, codes[rows], at, self._state_numbers[rows])
             case "counter":
                 good, total = self._counts
-                return _grouped(named, codes[rows], (at, good.values[rows], total.values[rows]))
+                return _reported(named, codes[rows], at, good.values[rows], total.values[rows])
             case "latency":
                 return _grouped(named, codes[rows], (at, self._latencies.values[rows]))
             case _:
                 assert_never(kind)
 
     @cached_property
-    def _series(self) -> tuple[Sequence[Series], Int64s]:
+    def _series(self) -> tuple[Sequence[Series], Codes]:
         """The series of these rows, and of each row its place among them."""
         services, components = self._services, self._components
-        codes = components.codes.astype(np.int64)
+        codes: Codes = components.codes
         if len(services.values) > 1:
-            codes += services.codes * np.int64(len(components.values))
-        numbers = range(len(services.values) * len(components.values))
+            codes = codes + services.codes * np.int64(len(components.values))
+        numbers: Sequence[int] = range(len(services.values) * len(components.values))
         if len(numbers) > _MOST_SERIES:
             found, codes = np.unique(codes, return_inverse=True)
-            numbers = found.tolist()
-        pairs = (divmod(number, len(components.values)) for number in numbers)
-        return [Series(services.values[service] or "", components.values[component] or "") for service, component in pairs], codes
+            numbers = tuple(found.tolist())
+        return _named(tuple(services.values), tuple(components.values), numbers), codes
 
     @cached_property
     def _states(self) -> _Text:
@@ -445,6 +595,8 @@ class _Rows:
         return _Integers(values=us, absent=_any(missing, _if_any(bad)))
 
     def _text(self, name: str) -> _Text:
+        if name in self._always:
+            return _Text(values=(self._always[name],), codes=np.zeros(len(self._rows), dtype=np.int32))
         if name not in self._filled:
             return _Text(values=(None,), codes=np.zeros(len(self._rows), dtype=np.int32))
         column = self._rows.column(name)
@@ -470,6 +622,8 @@ class _Rows:
         """The rows that have something in the column; None where none has."""
         if name not in self._filled:
             return None
+        if name in self._always:
+            return np.ones(len(self._rows), dtype=bool)
         return np.asarray(self._rows.column(name).is_valid().to_numpy(zero_copy_only=False), dtype=bool)
 
     def _as_json_has_it(self, places: Int64s) -> list[tuple[int, Row]]:
@@ -485,9 +639,21 @@ class _Rows:
                     row[name] = _written(int(instants.values[place]))
         numbers = (places + (self._before + 1)).tolist()
         return [
-            (number, {name: _json(value) for name, value in row.items() if value is not None})
+            (number, {**self._always, **{name: _json(value) for name, value in row.items() if value is not None}})
             for number, row in zip(numbers, rows, strict=True)
         ]
+
+
+@lru_cache(maxsize=_NAMES_KEPT)
+def _is_no_name(text: str | None) -> bool:
+    return not is_text(text)
+
+
+@lru_cache(maxsize=_PARTS_KEPT)
+def _named(services: Sequence[str | None], components: Sequence[str | None], numbers: Sequence[int]) -> Sequence[Series]:
+    """The series with these numbers. Neighbouring parts mostly tell of the same ones."""
+    pairs = (divmod(number, len(components)) for number in numbers)
+    return [Series(services[service] or "", components[component] or "") for service, component in pairs]
 
 
 def _is_told_singly(kind: str | None) -> bool:
@@ -520,7 +686,17 @@ def _rounded_up(ms: NDArray[np.float64]) -> Int64s:
     return us
 
 
-def _changes(named: Sequence[Series], codes: Int64s, at: Int64s, state: Int64s) -> _Piece:
+def _rows_of(mask: Bools) -> slice | Int64s:
+    return slice(None) if mask.all() else np.flatnonzero(mask)
+
+
+def _reported(named: Sequence[Series], codes: Codes, at: Int64s, good: Int64s, total: Int64s) -> _Piece | _Reports:
+    """As they stand where they are in the order of time alone, parted by series elsewhere."""
+    rows = packed(len(named), codes, at, good, total) if np.any(codes[1:] < codes[:-1]) else None
+    return _grouped(named, codes, (at, good, total)) if rows is None else _Reports(series=named, rows=rows)
+
+
+def _changes(named: Sequence[Series], codes: Codes, at: Int64s, state: Int64s) -> _Piece:
     """Statuses without those that only say again what their series said before: one row where it said one thing throughout."""
     count, states = len(named), len(BY_BADNESS)
     said = np.bincount(codes * states + state, minlength=count * states).reshape(count, states) > 0
@@ -542,7 +718,7 @@ def _changes(named: Sequence[Series], codes: Int64s, at: Int64s, state: Int64s) 
     return replace(kept, first=first, last=last)
 
 
-def _grouped(named: Sequence[Series], codes: Int64s, columns: tuple[Int64s, ...]) -> _Piece:
+def _grouped(named: Sequence[Series], codes: Codes, columns: tuple[Int64s, ...]) -> _Piece:
     """All rows, ordered by series."""
     if np.any(codes[1:] < codes[:-1]):
         order = np.argsort(codes.astype(np.uint16) if len(named) <= 2**16 else codes, kind="stable")

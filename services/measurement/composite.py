@@ -11,6 +11,7 @@ from datetime import date
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
+from services.measurement.availability import windows_of
 from services.measurement.figure import DayResult, ExclusionSpan, Figure, OutageSpan, ratio, share_known
 from services.measurement.interval import Spans, clip, difference, intersection, length, overlaps, union
 from services.measurement.objective import Availability, Composite, Maintenance, Planned
@@ -65,24 +66,24 @@ class _Road:
     unknown: Spans
     worst: Spans
     outside: Spans
+    gone: Spans
 
     def day(self, day: date, hours: Interval) -> DayResult:
         eligible, down, unknown = (length(clip(spans, hours)) for spans in (self.eligible, self.down, self.unknown))
         bad = down + length(clip(self.counted_down, hours))
         whole = eligible - length(clip(self.left_out, hours)) - length(clip(self.undetermined, hours))
-        excluded = hours.length - eligible - length(clip(self.outside, hours))
+        excluded = hours.length - eligible - length(clip(self.outside, hours)) - length(clip(self.gone, hours))
         return DayResult(day=day, good=whole - bad, whole=whole, down_us=down, excluded_us=excluded, unknown_us=unknown)
 
 
 def eligible_in(indicator: Availability, windows: Iterable[Maintenance], span: Interval) -> Spans:
-    """The time of the span in the service hours and outside the granted windows, where these leave the whole.
+    """The time of the span in the service hours, with a component in service, and outside the granted windows, where these leave the whole.
 
     A window counts for the indicator when it names one of its components, or none.
     """
-    named = [window for window in windows if not window.components or set(window.components) & set(indicator.components)]
-    taken = union(window.interval for window in named) if indicator.maintenance == "exclude" else ()
+    taken = union(window.interval for window in windows_of(indicator, windows)) if indicator.maintenance == "exclude" else ()
     hours = union(indicator.hours.open_in(span)) if indicator.hours is not None else (span,)
-    return difference(clip(hours, span), taken)
+    return difference(intersection(clip(hours, span), indicator.life_of(indicator.components)), taken)
 
 
 def measure_journey(legs: Sequence[Leg], *, span: Interval, seen: Interval, zone: ZoneInfo) -> Figure:
@@ -119,6 +120,7 @@ def measure_journey(legs: Sequence[Leg], *, span: Interval, seen: Interval, zone
         days=tuple(road.day(day, hours) for day, hours in days_between(seen, zone)),
         ignored=tuple(sorted({each for leg in legs for each in leg.figure.ignored}, key=lambda each: (each.interval, each.components))),
         outside=road.outside,
+        gaps=tuple(sorted({gap for leg in legs for gap in leg.figure.gaps}, key=lambda gap: (gap.interval, gap.components))),
     )
 
 
@@ -126,6 +128,7 @@ def _road(legs: Sequence[Leg], eligible: Spans) -> _Road:
     down = intersection(union(outage.interval for leg in legs for outage in leg.figure.outages), eligible)
     all_unknown = _unknown(legs)
     unknown = difference(intersection(all_unknown, eligible), down)
+    outside = union(span for leg in legs for span in leg.figure.outside)
     counted_down = intersection(unknown, union(span for leg in legs if leg.indicator.no_data == "down" for span in _counted(leg)))
     open_to = difference(unknown, counted_down)
     left_out = intersection(open_to, _unknown(leg for leg in legs if leg.indicator.no_data == "exclude"))
@@ -138,7 +141,8 @@ def _road(legs: Sequence[Leg], eligible: Spans) -> _Road:
         undetermined=undetermined,
         unknown=unknown,
         worst=intersection(union((*down, *unknown, *(span for leg in legs for span in _could_count(leg)))), eligible),
-        outside=union(span for leg in legs for span in leg.figure.outside),
+        outside=outside,
+        gone=difference(union(gap.interval for leg in legs for gap in leg.figure.gaps), outside),
     )
 
 

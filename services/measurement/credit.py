@@ -11,13 +11,26 @@ from functools import lru_cache
 from typing import assert_never
 from zoneinfo import ZoneInfo
 
-from services.measurement.claim import last_day_of, months_after
 from services.measurement.interval import Spans, clip, length, union
 from services.measurement.objective import CreditRule, CreditTier, HourlyRelief, Objective, ProportionalCredit, SliceCredit
 from services.measurement.wording import minutes_told, number_told
 from services.vocabulary.errors import Conflict
 from services.vocabulary.money import Money, minor_digits, share
-from services.vocabulary.period import HOUR, MINUTE, Instant, Interval, Month, datetime_of, days_between, start_of_day
+from services.vocabulary.period import (
+    HOUR,
+    MINUTE,
+    MONTHLY,
+    Cycle,
+    Instant,
+    Interval,
+    Period,
+    anniversaries,
+    datetime_of,
+    days_between,
+    last_day_of,
+    months_after,
+    start_of_day,
+)
 from services.vocabulary.ratio import ONE, floored_percent, trimmed_percent
 
 _BAD_SHARE_DECIMALS = 6
@@ -25,7 +38,7 @@ _MONTHS_A_YEAR = 12
 
 
 class MixedCurrencies(Conflict):
-    """An amendment inside the month or the contract year changed the currency: its credits have no common sum."""
+    """An amendment inside the period or the contract year changed the currency: its credits have no common sum."""
 
     code = "credit-in-mixed-currencies"
 
@@ -45,7 +58,7 @@ NOTHING_EARNED = Earned()
 class CreditLine:
     """What one objective of one segment cost, a ratio of the charge before combining, cap and pro rata.
 
-    `share_of_period` is what of the month's charge the segment stands for: 1 where credits are not pro rata.
+    `share_of_period` is what of the period's charge the segment stands for: 1 where credits are not pro rata.
     """
 
     objective_id: str
@@ -57,7 +70,8 @@ class CreditLine:
 
 @dataclass(frozen=True, kw_only=True)
 class Credit:
-    """What the month costs the provider. `percent` is a ratio of the monthly charge after pro rata and cap.
+    """What the period costs the provider. `percent` is a ratio of the period's charge, which is `months` times the monthly `charge`, after
+    pro rata and cap.
 
     `calculated` is that, rounded once; `amount` is what is to be paid: less where the yearly cap was reached (`yearly_capped`), nothing
     where it is not above the agreed minimum (not `paid`). `charge` is the last segment's where an amendment changed it; the amount is
@@ -74,20 +88,25 @@ class Credit:
     calculated: Money
     claim_until: date | None
     yearly_capped: bool
+    months: int = 1
+
+    @property
+    def period_charge(self) -> Money:
+        return Money(self.charge.amount * self.months, self.charge.currency)
 
 
 @dataclass(frozen=True, kw_only=True)
 class BookedCredit:
-    """What another month of the same contract year paid already, and that month's charge."""
+    """What another period of the same contract year paid already, and the monthly charge in it."""
 
-    month: Month
+    month: Period
     amount: Money
     charge: Money
 
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentCredit:
-    """What was earned under one rule, and the share of the month that the rule's terms were in force."""
+    """What was earned under one rule, and the share of the period that the rule's terms were in force."""
 
     rule: CreditRule
     share_of_month: Fraction
@@ -181,7 +200,7 @@ def _hours_of(day: date, zone: ZoneInfo) -> Spans:
     return tuple(hours)
 
 
-# What a month costs
+# What a period costs
 
 
 def credit_for(
@@ -190,13 +209,14 @@ def credit_for(
     booked: Sequence[BookedCredit] = (),
     months_in_year: int = _MONTHS_A_YEAR,
     claim_until: date | None = None,
+    months: int = 1,
 ) -> Credit | None:
-    """Combines the objectives, caps each segment, takes its share of the month, rounds the total once, by the last segment's rule.
+    """Combines the objectives, caps each segment, takes its share of the period, rounds the total once, by the last segment's rule.
 
     Then comes the yearly cap, then the minimum; the minimum looks at the amount before rounding. Segments that count in full cost at
-    most what the dearest of them can cost. `booked` are the other months of the contract year, which has `months_in_year` in the
-    agreement's term; those not booked yet are taken at this month's charge, and without a yearly cap none of them counts. None where
-    no terms know a credit; refuses with `MixedCurrencies` what cannot be added.
+    most what the dearest of them can cost. The period holds so many `months`, each a charge. `booked` are the other periods of the
+    contract year, which has `months_in_year` in the agreement's term; those not booked yet are taken at this period's charge, and without
+    a yearly cap none of them counts. None where no terms know a credit; refuses with `MixedCurrencies` what cannot be added.
     """
     if not segments:
         return None
@@ -205,13 +225,13 @@ def credit_for(
     counted = booked if rule.yearly_cap is not None else ()
     stated = [part.rule.charge for part in segments] + [money for each in counted for money in (each.amount, each.charge)]
     if {money.currency for money in stated} != {currency}:
-        raise MixedCurrencies("the terms in force in this month state their credits in different currencies")
-    added = sum((_exact(part.rule.charge) * part.percent * part.share for part in segments), Fraction(0))
+        raise MixedCurrencies("the terms in force in this period state their credits in different currencies")
+    added = sum((_exact(part.rule.charge) * months * part.percent * part.share for part in segments), Fraction(0))
     percent = sum((part.percent * part.share for part in segments), Fraction(0))
-    most = max(_exact(part.rule.charge) * part.rule.cap for part in segments)
+    most = max(_exact(part.rule.charge) * months * part.rule.cap for part in segments)
     highest = max(part.rule.cap for part in segments)
     owed = min(added, most)
-    left = _left_of_year(rule, booked, months_in_year)
+    left = _left_of_year(rule, booked, months_in_year, months)
     payable = owed if left is None else min(owed, left)
     paid = payable > Fraction(rule.minimum)
     return Credit(
@@ -224,15 +244,16 @@ def credit_for(
         calculated=_rounded(owed, rule),
         claim_until=claim_until if paid else None,
         yearly_capped=payable < owed,
+        months=months,
     )
 
 
-def _left_of_year(rule: CreditRule, booked: Sequence[BookedCredit], months_in_year: int) -> Fraction | None:
+def _left_of_year(rule: CreditRule, booked: Sequence[BookedCredit], months_in_year: int, months: int) -> Fraction | None:
     """What the contract year can still cost, in whole minor units, rounded down; None without a yearly cap."""
     if rule.yearly_cap is None:
         return None
-    ahead = max(months_in_year - len(booked), 1)
-    charges = sum((_exact(each.charge) for each in booked), _exact(rule.charge) * ahead)
+    ahead = max(months_in_year - sum(each.month.months for each in booked), months)
+    charges = sum((_exact(each.charge) * each.month.months for each in booked), _exact(rule.charge) * ahead)
     minor = 10 ** minor_digits(rule.charge.currency)
     most = Fraction(rule.yearly_cap * charges * minor // 1, minor)
     return max(most - sum((_exact(each.amount) for each in booked), Fraction(0)), Fraction(0))
@@ -249,24 +270,16 @@ def _rounded(amount: Fraction, rule: CreditRule) -> Money:
 # Contract years
 
 
-def contract_year(first_day: date, day: date) -> int:
-    """How many anniversaries of the agreement's first day have passed. One that began on 29 February has its others on the 28th of
-    a common year, as months are clipped everywhere."""
-    years = day.year - first_day.year
-    return years if day >= months_after(first_day, years * _MONTHS_A_YEAR) else years - 1
+def year_of_month(first_day: date, month: Period, last_day: date | None) -> int:
+    """The contract year a period belongs to: that of its last day within the term, so that every full year has twelve months."""
+    return anniversaries(first_day, last_day_of(month) if last_day is None else min(last_day_of(month), last_day))
 
 
-def year_of_month(first_day: date, month: Month, last_day: date | None) -> int:
-    """The contract year a month belongs to: that of its last day within the term, so that every full year has twelve."""
-    return contract_year(first_day, last_day_of(month) if last_day is None else min(last_day_of(month), last_day))
-
-
-def months_of_year(first_day: date, year: int, last_day: date | None) -> int:
-    """How many months of the term belong to a contract year."""
-    begins = months_after(first_day, year * _MONTHS_A_YEAR)
-    month, count = Month(begins.year, begins.month), 0
-    for _ in range(_MONTHS_A_YEAR + 1):
-        in_term = last_day is None or month.first_day <= last_day
-        count += in_term and year_of_month(first_day, month, last_day) == year
-        month = month.next
+def months_of_year(first_day: date, year: int, last_day: date | None, *, cycle: Cycle = MONTHLY) -> int:
+    """How many months the periods of the term have that belong to a contract year. `cycle` is one of whole months."""
+    period = cycle.period_on(months_after(first_day, year * _MONTHS_A_YEAR), term_begins=first_day)
+    count = 0
+    while (last_day is None or period.first_day <= last_day) and year_of_month(first_day, period, last_day) == year:
+        count += period.months
+        period = cycle.following(period, term_begins=first_day)
     return count

@@ -1,6 +1,7 @@
-"""Exclusion windows: the time that agreed maintenance takes out, as its class allows, and what it does not. Pure; measures nothing.
+"""Exclusions: the time that agreed maintenance takes out, and the tickets, as their class allows, and what they do not. Pure.
 
-What stands in the terms both parties have signed. A window that was only announced must keep its class's notice and approval.
+What stands in the terms both parties have signed. A window that was only announced must keep its class's notice and approval; tickets
+its approval. What was claimed when a period that it touches was closed needs the approval of both sides.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 from services.measurement.interval import NEVER, Spans, clip, difference, intersection, overlaps, union
-from services.measurement.objective import Approval, ExclusionClass, Maintenance, RecurringMaintenance, Terms
+from services.measurement.objective import Approval, ExclusionClass, Maintenance, RecurringMaintenance, Terms, TicketExclusion
 from services.vocabulary.calendar import instant_at
 from services.vocabulary.period import HOUR, MINUTE, SECOND, Instant, Interval, Month, day_of, instant_text, month_of
 
@@ -30,6 +31,14 @@ class Refused:
     """A window, or the part of one, that excludes nothing, and the rule it broke, in words."""
 
     window: Maintenance
+    rule: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefusedTickets:
+    """Tickets that a claim does not take out, and the rule it broke, in words."""
+
+    exclusion: TicketExclusion
     rule: str
 
 
@@ -79,6 +88,42 @@ def granted(windows: Sequence[Maintenance], *, span: Interval, zone: ZoneInfo) -
     return Granted(windows=tuple(sorted(kept, key=_by_time)), refused=tuple(sorted(told, key=lambda each: _by_time(each.window))))
 
 
+def tickets_out(terms: Terms, service: str) -> Mapping[str, str]:
+    """The tickets of a service that are taken out, each with the claim in words; of several claims the first."""
+    standing = [each for each in terms.ticket_exclusions if each.service == service and not _missing_approval(each)]
+    return {ticket: claim_in_words(each) for each in reversed(standing) for ticket in each.tickets}
+
+
+def refused_tickets(terms: Terms) -> tuple[RefusedTickets, ...]:
+    """The claims of tickets that take none out, in the order in which they were made."""
+    judged = ((each, _missing_approval(each)) for each in terms.ticket_exclusions)
+    return tuple(RefusedTickets(exclusion=each, rule=rule) for each, rule in judged if rule)
+
+
+def claim_in_words(exclusion: TicketExclusion) -> str:
+    """The claim, its ground and clause, and the sides that approved it."""
+    clause = f"clause {exclusion.ground.clause}" if exclusion.ground.clause else ""
+    approved = f"approved by {' and '.join(exclusion.approved_by)}" if exclusion.approved_by else ""
+    return ", ".join(part for part in (f"claim {exclusion.id}", exclusion.ground.id, clause, approved) if part)
+
+
+def _missing_approval(claimed: Maintenance | TicketExclusion) -> str:
+    ground = claimed.ground
+    if ground is None:
+        return ""
+    needed = SIGNED_BY if claimed.closed_periods else _NEEDED[ground.approval]
+    missing = [side for side in needed if side not in claimed.approved_by]
+    if not missing:
+        return ""
+    rule = f"{_named(ground)} needs the approval of {' and '.join(missing)}"
+    return f"{rule}: {closed_in_words(claimed.closed_periods)} when it was claimed" if claimed.closed_periods else rule
+
+
+def closed_in_words(periods: Sequence[str]) -> str:
+    """At least one, in the order of time: "2026-03 was closed"."""
+    return f"{periods[0]} was closed" if len(periods) == 1 else f"{len(periods)} periods from {periods[0]} to {periods[-1]} were closed"
+
+
 def _agreed(window: Maintenance) -> Maintenance:
     """What stands in the terms without an announcement is agreed there, by both."""
     return replace(window, approved_by=SIGNED_BY) if window.announced_at is None and not window.approved_by else window
@@ -89,8 +134,8 @@ def _broken_rule(window: Maintenance) -> str:
     ground = window.ground
     if ground is None:
         return ""
-    if missing := [side for side in _NEEDED[ground.approval] if side not in window.approved_by]:
-        return f"{_named(ground)} needs the approval of {' and '.join(missing)}"
+    if missing := _missing_approval(window):
+        return missing
     begins, announced = window.interval.start, window.announced_at
     if ground.notice and announced is not None and announced > begins - ground.notice:
         return f"{_named(ground)} needs {_told(ground.notice)} of notice: announced {instant_text(announced)} for {instant_text(begins)}"

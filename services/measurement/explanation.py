@@ -1,4 +1,4 @@
-"""The explanation of a month: of each figure the sum that it is, and the windows that took nothing out. Pure; measures nothing."""
+"""The explanation of a period: of each figure the sum that it is, and the windows that took nothing out. Pure; measures nothing."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from services.measurement.assessment import ObjectiveResult, UnknownObjective
 from services.measurement.case import Case
-from services.measurement.exclusion import Refused, granted, windows_in
+from services.measurement.citation import Sources, cited
+from services.measurement.exclusion import Refused, RefusedTickets, granted, refused_tickets, windows_in
 from services.measurement.interval import overlaps
-from services.measurement.objective import Composite, Maintenance, ResolutionTime
+from services.measurement.objective import Composite, Maintenance, ResolutionTime, TicketExclusion
 from services.measurement.proof import Proof, check_sum, proof_document, proof_lines, prove, prove_span
 from services.measurement.timeline import stacked, timeline_svg
 from services.vocabulary.errors import Conflict
@@ -30,16 +31,17 @@ class Explanation:
     result: ObjectiveResult
     proof: Proof
     elapsed: Proof | None
-    refused: tuple[Refused, ...]
+    refused: tuple[Refused | RefusedTickets, ...]
     members: tuple[str, ...]
 
 
-def explain(case: Case, *, objective_id: str = "", turned_down: Sequence[Refused] = ()) -> tuple[Explanation, ...]:
+def explain(case: Case, *, objective_id: str = "", turned_down: Sequence[Refused | RefusedTickets] = ()) -> tuple[Explanation, ...]:
     """Every result, or those of one objective. `turned_down` are claims that a party refused.
 
     Refuses with `UnknownObjective` and `ProofDoesNotAddUp`.
     """
-    return tuple(_explained(case, result, turned_down) for result in _asked(case, objective_id))
+    sources = Sources(case.reported)
+    return tuple(_explained(case, result, turned_down, sources) for result in _asked(case, objective_id))
 
 
 def timeline(case: Case, *, objective_id: str = "") -> str:
@@ -76,7 +78,9 @@ def explanation_document(explanation: Explanation) -> dict[str, object]:
     }
 
 
-def refused_document(refused: Refused) -> dict[str, object]:
+def refused_document(refused: Refused | RefusedTickets) -> dict[str, object]:
+    if isinstance(refused, RefusedTickets):
+        return _refused_tickets(refused.exclusion, refused.rule)
     window, ground = refused.window, refused.window.ground
     return {
         "id": window.id,
@@ -86,8 +90,24 @@ def refused_document(refused: Refused) -> dict[str, object]:
         "components": list(window.components),
         "start": instant_text(window.interval.start),
         "end": instant_text(window.interval.end),
+        "tickets": [],
         "reason": window.reason,
         "rule": refused.rule,
+    }
+
+
+def _refused_tickets(exclusion: TicketExclusion, rule: str) -> dict[str, object]:
+    return {
+        "id": exclusion.id,
+        "exclusion_class": exclusion.ground.id,
+        "clause": exclusion.ground.clause,
+        "service": exclusion.service,
+        "components": [],
+        "start": "",
+        "end": "",
+        "tickets": list(exclusion.tickets),
+        "reason": exclusion.reason,
+        "rule": rule,
     }
 
 
@@ -99,8 +119,11 @@ def explanation_lines(explanation: Explanation) -> list[str]:
 def _lines(explanation: Explanation) -> Iterator[str]:
     yield from proof_lines(explanation.proof)
     for refused in explanation.refused:
-        span = refused.window.interval
-        yield f"  Not excluded: {refused.window.id}  {instant_text(span.start)} – {instant_text(span.end)}  ({refused.rule})"
+        if isinstance(refused, RefusedTickets):
+            yield f"  Not excluded: {refused.exclusion.id}  tickets {', '.join(refused.exclusion.tickets)}  ({refused.rule})"
+        else:
+            span = refused.window.interval
+            yield f"  Not excluded: {refused.window.id}  {instant_text(span.start)} – {instant_text(span.end)}  ({refused.rule})"
     if explanation.result.needed:
         yield f"  To settle the verdict: {explanation.result.needed}"
 
@@ -112,19 +135,27 @@ def _asked(case: Case, objective_id: str) -> list[ObjectiveResult]:
     return found
 
 
-def _explained(case: Case, result: ObjectiveResult, turned_down: Sequence[Refused]) -> Explanation:
+def _explained(case: Case, result: ObjectiveResult, turned_down: Sequence[Refused | RefusedTickets], sources: Sources) -> Explanation:
     terms, members = case.terms_of(result), _members(case, result)
     ruled = granted(windows_in(terms, result.interval), span=result.interval, zone=terms.zone)
-    proof = prove(result, maintenance=ruled.windows, members=members)
+    proof = prove(result, maintenance=ruled.windows, members=members, zone=terms.zone)
     elapsed = prove_span(result, maintenance=ruled.windows) if result.unit == "us" else None
     trees = (proof,) if elapsed is None else (proof, elapsed)
     if broken := [place for tree in trees for place in check_sum(tree)]:
         raise ProofDoesNotAddUp(f"the parts of {broken[0]} do not add up to it")
+
+    def named(tree: Proof) -> Proof:
+        return cited(tree, sources, result, members=members, disputes=terms.disputes, until=case.until)
+
     concerned = (result, *members)
-    outside = [each for each in turned_down if overlaps(each.window.interval, result.interval)]
-    refused = tuple(each for each in (*ruled.refused, *outside) if any(_concerns(each.window, one) for one in concerned))
+    told = (*ruled.refused, *refused_tickets(terms), *turned_down)
+    refused = tuple(each for each in told if any(_is_about(each, one) for one in concerned))
     return Explanation(
-        result=result, proof=proof, elapsed=elapsed, refused=refused, members=tuple(member.objective.id for member in members)
+        result=result,
+        proof=named(proof),
+        elapsed=None if elapsed is None else named(elapsed),
+        refused=refused,
+        members=tuple(member.objective.id for member in members),
     )
 
 
@@ -135,6 +166,13 @@ def _members(case: Case, result: ObjectiveResult) -> tuple[ObjectiveResult, ...]
         return ()
     beside = [each for each in case.assessment.objectives if each.interval == result.interval]
     return tuple(each for each in beside if each.objective.id in indicator.of)
+
+
+def _is_about(refused: Refused | RefusedTickets, result: ObjectiveResult) -> bool:
+    if isinstance(refused, RefusedTickets):
+        own = {ticket.ticket for ticket in result.tickets} if refused.exclusion.service == result.objective.service else set()
+        return not own.isdisjoint(refused.exclusion.tickets)
+    return overlaps(refused.window.interval, result.interval) and _concerns(refused.window, result)
 
 
 def _concerns(window: Maintenance, result: ObjectiveResult) -> bool:

@@ -16,20 +16,25 @@ Unit = Literal["us", "requests", "tickets", "slices", "objectives", "10^-18 inte
 
 
 class TicketVerdict(StrEnum):
-    """`open`: neither resolved nor due yet, and in no figure."""
+    """`open`: neither resolved nor due yet; `excluded`: taken out by a claim. Both are in no figure."""
 
     MET = "met"
     MISSED = "missed"
     OPEN = "open"
+    EXCLUDED = "excluded"
 
 
 @dataclass(frozen=True, kw_only=True)
 class OutageSpan:
-    """Unbroken eligible time that was down, the components that were down in it, and what their sources gave as cause."""
+    """Unbroken eligible time that was down, the components that were down in it, and what their sources gave as cause.
+
+    `parts`: in a pool, each component's own outages in it, which overlap.
+    """
 
     interval: Interval
     components: tuple[str, ...]
     cause: str = ""
+    parts: tuple[OutageSpan, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +48,14 @@ class ExclusionSpan:
     components: tuple[str, ...]
     cause: str = ""
     counted_as: Planned = "exclude"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GapSpan:
+    """Unbroken time within the service hours in which the components were not in service; in a pool of one component each."""
+
+    interval: Interval
+    components: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +77,8 @@ class DayResult:
 class TicketResult:
     """A ticket due in the period. `resolved_at` is the resolution (or response) that counts, None while there is none.
 
-    `counted_us` of `allowed_us` is what its clock counted until then, or until the measurement, in the hours of `clock`.
+    `counted_us` of `allowed_us` is what its clock counted until then, or until the measurement, in the hours of `clock`. `excluded_by` is
+    the claim that took it out, in words.
     """
 
     ticket: str
@@ -76,6 +90,7 @@ class TicketResult:
     counted_us: int = 0
     allowed_us: int = 0
     clock: str = ""
+    excluded_by: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +115,8 @@ class Figure:
 
     `spent` of `stake` is bad so far: the stake is what a budget is a share of, for time the whole period and not only the part that
     has passed. `lower` and `upper` bound the attainment over all that is unknown, and over the rest of the period where that is
-    time. `ignored` is down time too short to count, `outside` is time outside the service hours, `scale` the weights together where each
+    time. `ignored` is down time too short to count, `outside` is time outside the service hours, `gaps` is time outside the components'
+    lives, `scale` the weights together where each
     component counts by itself: good, whole, spent and stake are then component microseconds. `foreseeable`: the end of the period is
     already known to come (time), so a running period can be lost. `certain`: by the agreed accounting only what holds at both bounds is
     a verdict. `enough`: what is known reaches the agreed minimum coverage. `percentile_us` is the exact nearest-rank percentile, None
@@ -124,6 +140,7 @@ class Figure:
     tickets: tuple[TicketResult, ...] = ()
     ignored: tuple[OutageSpan, ...] = ()
     outside: tuple[Interval, ...] = ()
+    gaps: tuple[GapSpan, ...] = ()
     slices: tuple[SliceResult, ...] = ()
     percentile_us: int | None = None
     scale: int = 1

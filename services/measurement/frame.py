@@ -29,11 +29,16 @@ SAMPLES_PER_FRAME = 20_000
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Frame:
-    """Rows of (series, offset, id, revision, values): offsets are microseconds from `base`, ids the samples' identities in their series."""
+    """Rows of (series, offset, id, revision, values): offsets are microseconds from `base`, ids the samples' identities in their series.
+
+    `source` told all of them; empty where nobody asks who did. `by_row`: they have no identity but the number of their row in a file.
+    """
 
     kind: SampleKind
     base: Instant
     rows: NDArray[np.void]
+    source: str = ""
+    by_row: bool = False
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -82,9 +87,9 @@ def frame_of(
     return Frame(kind=kind, base=base, rows=rows[order])
 
 
-def unpacked(kind: SampleKind, base: Instant, packed: bytes) -> Frame:
+def unpacked(kind: SampleKind, base: Instant, packed: bytes, *, source: str = "") -> Frame:
     """Reads the stored bytes in place: no copy, read-only."""
-    return Frame(kind=kind, base=base, rows=np.frombuffer(packed, dtype=ROW[kind]))
+    return Frame(kind=kind, base=base, rows=np.frombuffer(packed, dtype=ROW[kind]), source=source)
 
 
 def sample_id(source: str, own_id: str) -> int:
@@ -118,6 +123,12 @@ def parts(frame: Frame, size: int = SAMPLES_PER_FRAME) -> Iterator[Frame]:
 
 def newest(frames: Sequence[Frame]) -> Frame | None:
     """All samples, of each identity only the highest revision (of equal ones the first told); None without any."""
+    found = newest_of(frames)
+    return None if found is None else found[0]
+
+
+def newest_of(frames: Sequence[Frame]) -> tuple[Frame, NDArray[np.int64]] | None:
+    """As `newest`, and of each sample the place of its frame among them."""
     if not frames:
         return None
     base = min(frame.base for frame in frames)
@@ -128,7 +139,9 @@ def newest(frames: Sequence[Frame]) -> Frame | None:
     series, ids = rows["series"][order], rows["id"][order]
     leads = np.ones(len(rows), dtype=bool)
     leads[1:] = (series[1:] != series[:-1]) | (ids[1:] != ids[:-1])
-    return Frame(kind=frames[0].kind, base=base, rows=rows[np.sort(order[leads])])
+    kept = np.sort(order[leads])
+    frame_of_row = np.repeat(np.arange(len(frames), dtype=np.int64), [len(frame) for frame in frames])
+    return Frame(kind=frames[0].kind, base=base, rows=rows[kept]), frame_of_row[kept]
 
 
 def _keys(frame: Frame) -> NDArray[np.uint64]:

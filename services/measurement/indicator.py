@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import assert_never
 from zoneinfo import ZoneInfo
 
@@ -42,8 +42,10 @@ def measure(
     maintenance: Sequence[Maintenance],
     measured_until: Instant,
     clock_for: ClockFor | None = None,
+    excluded: Mapping[str, str] | None = None,
 ) -> Figure:
-    """Counts what lies in the span and before `measured_until`. Maintenance, granted already, takes time out of availabilities only.
+    """Counts what lies in the span and before `measured_until`. Maintenance, granted already, takes time out of availabilities only;
+    `excluded` are the tickets of the objective's service that are taken out, each with the claim in words.
 
     Refuses with `CompositeByItself`.
     """
@@ -64,7 +66,9 @@ def measure(
             return measure_response_time(indicator, evidence, seen=seen, zone=zone)
         case ResolutionTime() as indicator:
             agreed = clock_for or (lambda _: indicator)
-            return measure_resolution_time(indicator, evidence, span=span, zone=zone, measured_until=measured_until, clock_for=agreed)
+            return measure_resolution_time(
+                indicator, evidence, span=span, zone=zone, measured_until=measured_until, clock_for=agreed, excluded=excluded
+            )
         case Composite():
             raise CompositeByItself(f"objective {objective.id!r} is measured together with {', '.join(objective.indicator.of)}")
         case _:

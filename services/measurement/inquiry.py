@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -14,35 +16,38 @@ from upheld.agreements.v1 import terms_pb2
 from services.chassis.clock import Clock
 from services.chassis.database import Database
 from services.chassis.repository import Repository
-from services.measurement import explanation, party_facts, party_facts_store
-from services.measurement.application import Measurement, case_of
+from services.measurement import explanation, party_facts, party_facts_store, store
+from services.measurement.application import LONGEST_SPAN, Measurement, as_stated, case_of
 from services.measurement.assessment import CALCULATOR_VERSION, CALCULATORS, Calculator, NotInForce, UnknownCalculator
+from services.measurement.batch import Place
 from services.measurement.both_sides import agreed_at, ground_of, with_exclusions
 from services.measurement.case import Case
-from services.measurement.exclusion import Refused, granted, windows_in
+from services.measurement.exclusion import Refused, RefusedTickets, closed_in_words, granted, windows_in
 from services.measurement.explanation import explanation_document, refused_document
-from services.measurement.judgement import Document, Judgement, rate_text, says_the_same, stream_of
-from services.measurement.objective import Maintenance, TermsInForce
+from services.measurement.intake import is_text
+from services.measurement.judgement import Document, Judgement, rate_text, stream_of
+from services.measurement.objective import ExclusionClass, Maintenance, TermsInForce, TicketExclusion
+from services.measurement.observation import STILL_OPEN
 from services.measurement.outlook import Outlook, outlooks
 from services.measurement.party_facts import Exclusion, ExclusionApproved, Fact, PartyFacts, Told
+from services.measurement.periods import begun, in_order
 from services.measurement.preview import Difference, preview_document
+from services.measurement.settlement import Side
 from services.measurement.stored import Stored
 from services.measurement.terms_copy import Agreement
-from services.measurement.wire import SignedTerms, document_of, organisation_of, result_of
-from services.vocabulary.errors import Conflict, invalid
+from services.measurement.wire import SignedTerms, document_of, organisation_of, report_of, result_of
+from services.vocabulary.errors import Conflict, NotFound, invalid
 from services.vocabulary.identity import Caller
 from services.vocabulary.period import (
     HOUR,
     SECOND,
     Instant,
     Interval,
-    Month,
+    Period,
     datetime_of,
     day_of,
     instant_of,
     instant_text,
-    month_of,
-    parse_instant,
     start_of_day,
 )
 from services.vocabulary.ratio import exact, floored_percent
@@ -51,8 +56,6 @@ Body = dict[str, object]
 """A message of `measurement.proto` in its JSON form, snake case."""
 
 _MARGIN = 48 * HOUR
-_READING = SECOND
-"""What is recorded while a month is being judged may be in the judgement already."""
 
 _DECIMALS = 6
 
@@ -61,6 +64,12 @@ class FiguresNotReproduced(Conflict):
     """What was known at the close does not lead to the figures that were closed: a proof of them would prove nothing."""
 
     code = "figures-not-reproduced"
+
+
+class ServiceNotFound(NotFound):
+    """The agreement promises nothing of this service."""
+
+    code = "service-not-found"
 
 
 class TermsReader(Protocol):
@@ -72,13 +81,25 @@ class TermsReader(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AskedObservations:
+    """Whose observations of what. No side: the provider's; no components: all of the service."""
+
+    service: str
+    components: tuple[str, ...] = ()
+    span: Interval
+    side: str = ""
+    known_at: Instant | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Claimed:
     """An exclusion as a party would claim it."""
 
     exclusion_class: str
     service: str
     components: tuple[str, ...]
-    interval: Interval
+    interval: Interval | None = None
+    tickets: tuple[str, ...] = ()
     reason: str = ""
 
 
@@ -135,7 +156,7 @@ class Inquiry:
         self._calculators = calculators
 
     async def explanation(
-        self, agreement_id: str, month: Month, *, objective_id: str = "", known_at: Instant | None = None, caller: Caller
+        self, agreement_id: str, month: Period, *, objective_id: str = "", known_at: Instant | None = None, caller: Caller
     ) -> Body:
         """Refuses with `AgreementNotFound`, `NotInForce`, `UnknownObjective`, `FiguresNotReproduced` and `ProofDoesNotAddUp`."""
         asked = await self._asked(agreement_id, month, known_at, caller)
@@ -146,65 +167,93 @@ class Inquiry:
             **_head(asked),
             "revision": asked.stated["revision"] if asked.stated else 0,
             "calculator_version": asked.case.assessment.calculator,
+            "tz_database": asked.stated.get("tz_database", "") if asked.stated else asked.case.assessment.tz_database,
             "objectives": [explanation_document(each) for each in found],
         }
 
     async def timeline(
-        self, agreement_id: str, month: Month, *, objective_id: str = "", known_at: Instant | None = None, caller: Caller
+        self, agreement_id: str, month: Period, *, objective_id: str = "", known_at: Instant | None = None, caller: Caller
     ) -> str:
         """SVG; one picture a segment. Refuses as `explanation` does."""
         asked = await self._asked(agreement_id, month, known_at, caller)
         return explanation.timeline(asked.case, objective_id=objective_id)
 
-    async def outlook(self, agreement_id: str, month: Month, *, known_at: Instant | None = None, caller: Caller) -> Body:
+    async def outlook(self, agreement_id: str, month: Period, *, known_at: Instant | None = None, caller: Caller) -> Body:
         """Refuses with `AgreementNotFound`, `NotInForce` and `FiguresNotReproduced`."""
         asked = await self._asked(agreement_id, month, known_at, caller)
         return {**_head(asked), "objectives": [_outlook(each) for each in outlooks(asked.case)]}
 
     async def preview(self, agreement_id: str, change: Change, *, caller: Caller) -> Body:
-        """Every month that the change can touch, before and after. Refuses with `AgreementNotFound`, `UnknownCalculator`, `Invalid` for a
+        """Every period that the change can touch, before and after. Refuses with `AgreementNotFound`, `UnknownCalculator`, `Invalid` for a
         document that agreements could not take, and with what `party_facts.claim` refuses with."""
         agreement = await self._measurement.visible(agreement_id, caller)
         changed = await self._changed(agreement, change)
-        differences = [await self._difference(agreement, changed, month) for month in _months(agreement, changed, self._now())]
+        differences = [await self._difference(agreement, changed, month) for month in _touched(agreement, changed, self._now())]
         refused = [refused_document(each) for each in _still_refused(changed)]
         return preview_document(agreement.id, differences, approval=changed.approval, refused=refused)
 
+    async def observations(
+        self, agreement_id: str, asked: AskedObservations, *, after: str = "", place: str = "cursor", limit: int, caller: Caller
+    ) -> Sequence[tuple[str, Body]]:
+        """What a side reported of a service of the agreement, of each id the revision that counts, in the order in which it became known;
+        behind `after`, which the door calls `place`, each with its own. Of components only what touches the agreement's term.
+
+        Refuses with `AgreementNotFound`, `ServiceNotFound` and `Invalid`.
+        """
+        side, behind = _side(asked.side), _place(after, called=place)
+        if not all(map(is_text, asked.components)):
+            raise invalid("component", "must be text of at most 200 characters without control characters")
+        if not 0 < asked.span.length <= LONGEST_SPAN:
+            raise invalid("end", "must be later than start, by at most five years")
+        agreement = await self._measurement.visible(agreement_id, caller)
+        if asked.service not in agreement.services:
+            raise ServiceNotFound("the agreement promises nothing of such a service")
+        term = agreed_at(agreement, asked.span.start).term
+        span = Interval(max(asked.span.start, term.start), min(asked.span.end, term.end))
+        found = await self._database.read(
+            lambda each: store.reports(
+                each,
+                tenant=agreement.provider if side == "provider" else agreement.customer,
+                service=asked.service,
+                components=asked.components,
+                span=span,
+                tickets_in=asked.span,
+                known_at=asked.known_at,
+                after=behind,
+                limit=limit,
+            )
+        )
+        return [(_token(report.place), report_of(report, side=side)) for report in found]
+
     # A month as it was judged
 
-    async def _asked(self, agreement_id: str, month: Month, known_at: Instant | None, caller: Caller) -> _Asked:
+    async def _asked(self, agreement_id: str, month: Period, known_at: Instant | None, caller: Caller) -> _Asked:
         newest = await self._measurement.visible(agreement_id, caller)
         stated = await self._stated(newest.id, month, known_at)
         if stated is None:
             until = self._now() if known_at is None else min(known_at, self._now())
             return await self._judged(newest, month, until=until, known_at=known_at)
-        until = parse_instant(str(stated["recorded_at"]), place="recorded_at")
-        for known in (until, Instant(until + _READING)):
-            asked = await self._judged(newest, month, until=until, known_at=known, stated=stated)
-            if says_the_same(stated, document_of(asked.case.assessment)):
-                return asked
-        raise FiguresNotReproduced(
-            f"what was known at {instant_text(until)} does not lead to the figures that were closed for {month} then: no proof is given"
-        )
+        found = await self._database.read(lambda each: as_stated(each, newest, month, stated, calculators=self._calculators))
+        if found is None:
+            then = stated["recorded_at"]
+            raise FiguresNotReproduced(
+                f"what was known at {then} does not lead to the figures that were closed for {month} then: no proof is given"
+            )
+        return _Asked(case=found.case, agreement=found.agreement, known_at=found.known_at, stated=stated)
 
-    async def _stated(self, agreement_id: str, month: Month, known_at: Instant | None) -> Document | None:
+    async def _stated(self, agreement_id: str, month: Period, known_at: Instant | None) -> Document | None:
         moment = None if known_at is None else datetime_of(known_at)
         told = await self._judgements.load(stream_of(agreement_id, str(month)), known_at=moment)
         return told.state.stated[-1] if told is not None and told.state.closed else None
 
-    async def _judged(
-        self, newest: Agreement, month: Month, *, until: Instant, known_at: Instant | None, stated: Document | None = None
-    ) -> _Asked:
+    async def _judged(self, newest: Agreement, month: Period, *, until: Instant, known_at: Instant | None) -> _Asked:
         agreement = newest.known_at(known_at)
         if agreement is None:
             raise NotInForce("no terms were known to be in force then")
-        calculator = str(stated["calculator_version"]) if stated else CALCULATOR_VERSION
         case = await self._database.read(
-            lambda each: case_of(
-                each, agreement, month, until=until, known_at=known_at, calculator=calculator, calculators=self._calculators
-            )
+            lambda each: case_of(each, agreement, month, until=until, known_at=known_at, calculators=self._calculators)
         )
-        return _Asked(case=case, agreement=agreement, known_at=known_at, stated=stated)
+        return _Asked(case=case, agreement=agreement, known_at=known_at, stated=None)
 
     # A change that is tried
 
@@ -220,12 +269,14 @@ class Inquiry:
             approvals.append("signatures of both parties")
         if change.exclusion is not None:
             known = await self._database.read(lambda each: party_facts_store.added(each, agreement.id))
-            claimed = _claimed(with_terms, change.exclusion, known, now=self._now())
+            asked = change.exclusion
+            closed = await self._measurement.closed_by(agreement, service=asked.service, interval=asked.interval, tickets=asked.tickets)
+            claimed = _claimed(with_terms, asked, known, closed=closed, now=self._now())
             added, exclusion_id = claimed.added, claimed.exclusion_id
-            starts.append(Instant(change.exclusion.interval.start - _MARGIN))
+            starts.append(_beginning(agreement) if asked.interval is None else Instant(asked.interval.start - _MARGIN))
             approvals.append(claimed.approval)
         if change.calculator_version:
-            starts.append(start_of_day(agreement.terms_in_force()[0].first_day, agreement.terms_in_force()[0].terms.zone))
+            starts.append(_beginning(agreement))
             approvals.append("none: a closed month keeps the calculator that it was closed with")
         if not starts:
             raise invalid("", "needs a document, an exclusion or a calculator_version")
@@ -249,7 +300,7 @@ class Inquiry:
         number = agreement.versions[-1].version + 1
         return SignedTerms(version=number, effective_on=effective_on, message=message, recorded_at=self._now())
 
-    async def _difference(self, agreement: Agreement, changed: _Changed, month: Month) -> Difference:
+    async def _difference(self, agreement: Agreement, changed: _Changed, month: Period) -> Difference:
         """A closed month is compared with what was stated of it, by the calculator it was closed with unless another one is tried."""
         stated, now = await self._stated(agreement.id, month, None), self._now()
         own = str(stated["calculator_version"]) if stated else CALCULATOR_VERSION
@@ -282,9 +333,17 @@ class _Claim:
     approval: str
 
 
-def _claimed(agreement: Agreement, claimed: Claimed, known: PartyFacts, *, now: Instant) -> _Claim:
-    """As if the provider had claimed it now, and everybody whom its ground asks had approved it. Refuses as `party_facts.claim` does."""
-    agreed = agreed_at(agreement, claimed.interval.start)
+def _beginning(agreement: Agreement) -> Instant:
+    first = agreement.terms_in_force()[0]
+    return start_of_day(first.first_day, first.terms.zone)
+
+
+def _claimed(agreement: Agreement, claimed: Claimed, known: PartyFacts, *, closed: Sequence[str], now: Instant) -> _Claim:
+    """As if the provider had claimed it now, and everybody whom its ground, or a closed period, asks had approved it.
+
+    Refuses as `party_facts.claim` does.
+    """
+    agreed = agreed_at(agreement, now if claimed.interval is None else claimed.interval.start)
     exclusion_id = str(uuid4())
     facts = party_facts.claim(
         exclusion_id=exclusion_id,
@@ -293,15 +352,19 @@ def _claimed(agreement: Agreement, claimed: Claimed, known: PartyFacts, *, now: 
         service=claimed.service,
         components=claimed.components,
         interval=claimed.interval,
+        tickets=claimed.tickets,
         reason=claimed.reason or "preview",
         organisation=agreement.provider,
+        claimed_at=now,
         agreed=agreed,
+        closed_periods=closed,
     )
     added = _with(known, facts, now)
     approval = agreed.classes[claimed.exclusion_class].approval
     for organisation in added.exclusion(exclusion_id).awaits(approval):
         added = _with(added, [_approved(added.exclusion(exclusion_id), organisation)], now)
-    return _Claim(added=added, exclusion_id=exclusion_id, approval=f"by class {claimed.exclusion_class}: {approval}")
+    told = f"by both parties: {closed_in_words(closed)}" if closed else f"by class {claimed.exclusion_class}: {approval}"
+    return _Claim(added=added, exclusion_id=exclusion_id, approval=told)
 
 
 def _approved(exclusion: Exclusion, organisation: str) -> Fact:
@@ -326,7 +389,7 @@ def _with(state: PartyFacts, facts: Sequence[Fact], now: Instant) -> PartyFacts:
 
 
 def _still_refused(changed: _Changed) -> Iterator[Refused]:
-    """What of the tried exclusion takes no time out all the same: too late, or its ground's time used up."""
+    """What of the tried exclusion takes no time out all the same: too late, or its ground's time used up. Tickets have no such rule."""
     if changed.added is None:
         return
     exclusion = changed.added.exclusion(changed.exclusion_id)
@@ -339,42 +402,41 @@ def _still_refused(changed: _Changed) -> Iterator[Refused]:
             yield refused
 
 
-def _months(agreement: Agreement, changed: _Changed, now: Instant) -> Iterator[Month]:
-    """From the first month that the change touches to the newest that has begun, as far as the agreement runs before or after it."""
-    zone = changed.agreement.terms_in_force()[-1].terms.zone
-    first = max(changed.first, start_of_day(agreement.versions[0].effective_on, zone))
-    month, newest = month_of(first, zone), month_of(now, zone)
-    versions = (*agreement.terms_in_force(), *changed.agreement.terms_in_force())
-    while month <= newest:
-        if any(_touches(version, month) for version in versions):
-            yield month
-        month = month.next
+def _touched(agreement: Agreement, changed: _Changed, now: Instant) -> Sequence[Period]:
+    """From the first period that the change touches to the newest that has begun, of the agreement as it is and as it would be."""
+    touched = Interval(changed.first, STILL_OPEN)
+    histories = (agreement.terms_in_force(), changed.agreement.terms_in_force())
+    return sorted({period for history in histories for period in begun(history, now=now, touched=touched)}, key=in_order)
 
 
-def _touches(version: TermsInForce, month: Month) -> bool:
-    last_days = [day for day in (version.last_day, version.terms.ends) if day is not None]
-    return version.first_day < month.next.first_day and all(day >= month.first_day for day in last_days)
-
-
-def _turned_down(agreement: Agreement, terms: Sequence[TermsInForce], added: PartyFacts) -> list[Refused]:
+def _turned_down(agreement: Agreement, terms: Sequence[TermsInForce], added: PartyFacts) -> list[Refused | RefusedTickets]:
     """Claims that a party refused, with its words."""
     ground = ground_of(agreement, terms)
-    return [
-        Refused(
-            window=Maintenance(
-                id=exclusion.claim.exclusion_id,
-                service=exclusion.claim.service,
-                components=exclusion.claim.components,
-                interval=exclusion.claim.interval,
-                reason=exclusion.claim.reason,
-                ground=ground(exclusion.claim),
-                announced_at=exclusion.claimed_at,
-            ),
-            rule=f"refused by {exclusion.decisions[-1].organisation}: {exclusion.decisions[-1].reason}",
+    return [_refused(exclusion, ground(exclusion.claim)) for exclusion in added.exclusions if exclusion.ended == "refused"]
+
+
+def _refused(exclusion: Exclusion, ground: ExclusionClass | None) -> Refused | RefusedTickets:
+    claim, last = exclusion.claim, exclusion.decisions[-1]
+    rule = f"refused by {last.organisation}: {last.reason}"
+    if claim.tickets:
+        tickets = TicketExclusion(
+            id=claim.exclusion_id,
+            service=claim.service,
+            tickets=claim.tickets,
+            reason=claim.reason,
+            ground=ground or ExclusionClass(id=claim.exclusion_class),
         )
-        for exclusion in added.exclusions
-        if exclusion.ended == "refused"
-    ]
+        return RefusedTickets(exclusion=tickets, rule=rule)
+    window = Maintenance(
+        id=claim.exclusion_id,
+        service=claim.service,
+        components=claim.components,
+        interval=claim.interval,
+        reason=claim.reason,
+        ground=ground,
+        announced_at=exclusion.claimed_at,
+    )
+    return Refused(window=window, rule=rule)
 
 
 def _head(asked: _Asked) -> Body:
@@ -424,3 +486,39 @@ def _outlook(outlook: Outlook) -> Body:
             "days_seen": forecast.days_seen,
         }
     return body
+
+
+def _side(text: str) -> Side:
+    match text:
+        case "" | "provider":
+            return "provider"
+        case "customer":
+            return "customer"
+        case _:
+            raise invalid("side", f"must be provider or customer, not {text[:40]!r}")
+
+
+def _token(place: Place) -> str:
+    return urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
+
+
+def _place(token: str, *, called: str) -> Place | None:
+    """None of no token; refuses with `Invalid` what no page gave."""
+    refusal = invalid(called, "must be what the page before gave")
+    if not token:
+        return None
+    try:
+        place = Place(*json.loads(b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)))
+        numbers: list[object] = [place.recorded_at, place.kind, place.major]
+        texts: list[object] = [place.source, place.batch]
+        (numbers if place.kind in store.SAMPLES else texts).append(place.minor)
+    except (ValueError, TypeError, RecursionError):
+        raise refusal from None
+    if not all(type(number) is int and 0 <= number < 2**63 for number in numbers) or not all(map(_is_kept, texts)):
+        raise refusal
+    return place
+
+
+def _is_kept(text: object) -> bool:
+    """A text as the store can have it."""
+    return isinstance(text, str) and text == text.encode(errors="ignore").decode() and "\0" not in text

@@ -16,7 +16,7 @@ from typing import Literal, TypeVar, assert_never
 
 import msgspec
 
-from services.measurement.batch import Batch, OutageRow, Series, StatusRow, TicketRow
+from services.measurement.batch import Batch, OutageRow, Series, StatusRow, TicketRow, derived_id
 from services.measurement.frame import VALUES, Frame, SampleKind, frame_of, sample_id
 from services.measurement.mapping import KINDS, ColumnMapping, missing_columns
 from services.measurement.observation import STILL_OPEN, State, TicketState
@@ -206,7 +206,7 @@ class Collection:
         if self._statuses:
             end = max(row.at for row in self._statuses) if known_until == "last" else known_until
             for service, component in sorted({(row.service, row.component) for row in self._statuses}):
-                derived = _derived(service, component, end, State.UNKNOWN)
+                derived = derived_id(service, component, end, State.UNKNOWN)
                 row = StatusRow(source="", id=derived, revision=0, service=service, component=component, at=end, state=State.UNKNOWN)
                 self._statuses.append(row)
 
@@ -390,7 +390,7 @@ def _status(fields: _Fields) -> StatusRow:
     at, state = fields.instant("observed_at"), _state(fields)
     return StatusRow(
         source="",
-        id=fields.text("id", needed=False) or _derived(service, component, at, state),
+        id=fields.text("id", needed=False) or derived_id(service, component, at, state),
         revision=fields.revision(),
         service=service,
         component=component,
@@ -408,7 +408,7 @@ def _outage(fields: _Fields) -> OutageRow:
         raise invalid("until", "must be later than observed_at")
     return OutageRow(
         source="",
-        id=fields.text("id", needed=False) or _derived(service, component, at, "outage"),
+        id=fields.text("id", needed=False) or derived_id(service, component, at, "outage"),
         revision=fields.revision(otherwise=0 if until == STILL_OPEN else 1),
         service=service,
         component=component,
@@ -424,7 +424,7 @@ def _ticket(fields: _Fields) -> TicketRow:
     step = fields.integer("order", lowest=0, highest=_REVISIONS) if fields.has("order") else 0
     return TicketRow(
         source="",
-        id=fields.text("id", needed=False) or _derived(service, ticket, at, state, step),
+        id=fields.text("id", needed=False) or derived_id(service, ticket, at, state, step),
         revision=fields.revision(),
         service=service,
         component=component,
@@ -464,10 +464,6 @@ def _ticket_state(fields: _Fields) -> TicketState:
         return TicketState(fields.text("state"))
     except ValueError:
         raise invalid("state", f"must be one of {', '.join(TicketState)}, not {fields.text('state')!r}") from None
-
-
-def _derived(*said: object) -> str:
-    return "/".join(str(part) for part in said)
 
 
 def _from(row: R, source: str) -> R:

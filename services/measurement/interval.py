@@ -8,11 +8,12 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 
-from services.vocabulary.period import Instant, Interval, Microseconds
+from services.vocabulary.period import MINUTE, Instant, Interval, Microseconds
 
 Spans = tuple[Interval, ...]
 
 NEVER: Spans = ()
+ALL_TIME = Interval(Instant(-(10**11) * MINUTE), Instant(10**11 * MINUTE))
 
 
 def union(intervals: Iterable[Interval]) -> Spans:

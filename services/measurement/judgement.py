@@ -1,11 +1,11 @@
-"""A judgement: what an agreement's month was publicly found to be. At risk once, breached once, closed once, then only restated.
+"""A judgement: what an agreement's period was publicly found to be. At risk once, breached once, closed once, then only restated.
 
 Pure: reads no clock, opens no store, computes no figure. A document is an assessment in the JSON form of the wire.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import assert_never
@@ -148,7 +148,7 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class Judgement:
-    """What has been told of the month so far; `stated` holds the documents of its revisions, none while it is open.
+    """What has been told of the period so far; `stated` holds the documents of its revisions, none while it is open.
 
     `burning` has the objective and the severity.
     """
@@ -205,6 +205,12 @@ def close(state: Judgement | None, finding: Finding) -> list[Event]:
         assessment=_stated(finding, revision=1),
     )
     return [*_breached(state, finding, final=True), closed]
+
+
+def lists_tickets(document: Document, *, service: str, tickets: Collection[str]) -> bool:
+    """A resolution time of the service was judged by one of these tickets."""
+    own = [result for result in _results(document) if result["service"] == service]
+    return any(leaf["ticket"] in tickets for result in own for leaf in _leaves(result["tickets"]))
 
 
 def stream_of(agreement_id: str, period: str) -> UUID:
@@ -377,6 +383,11 @@ def _results(document: Document) -> list[ResultDocument]:
     objectives = document["objectives"]
     assert isinstance(objectives, list), "a document lists its objectives"
     return [result for result in objectives if isinstance(result, dict)]
+
+
+def _leaves(leaves: object) -> list[Leaf]:
+    assert isinstance(leaves, list), "a result lists its leaves"
+    return leaves
 
 
 def _agree_on_credit(previous: object, now: object) -> bool:

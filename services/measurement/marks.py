@@ -5,24 +5,29 @@ A mark is on a service of a provider (observations came) or on an agreement (its
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
-from itertools import chain
-from typing import Literal
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from services.chassis.database import upsert
-from services.measurement.batch import Batch, OutageRow, TicketRow
+from services.measurement.batch import Batch, OutageRow, Series
 from services.measurement.judgement import Reason
 from services.measurement.observation import STILL_OPEN
-from services.measurement.store import METADATA
-from services.vocabulary.period import Instant, Interval
+from services.measurement.store import METADATA, OUTAGES
+from services.vocabulary.period import HOUR, Instant, Interval
 
 Scope = Literal["agreement", "service"]
 
 ALWAYS = Interval(Instant(0), STILL_OPEN)
+_REACH = 48 * HOUR
+"""How far beyond its edges a period looks at what was observed."""
+
+_ASKED_AT_ONCE = 500
+
+K = TypeVar("K")
 
 MARKS = sa.Table(
     "marks",
@@ -65,6 +70,17 @@ class Mark:
     span: Interval
     reasons: tuple[Reason, ...]
     cause: Cause
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToldBefore:
+    """Components of which an outage is known, and the time of those that are told again, whatever was said of it so far."""
+
+    series: frozenset[Series] = frozenset()
+    outages: Mapping[tuple[Series, str], Interval] = field(default_factory=dict)
+
+
+NOTHING_TOLD = ToldBefore()
 
 
 def set_mark(connection: Connection, *, scope: Scope, tenant: str, subject: str, span: Interval, cause: Cause) -> None:
@@ -118,26 +134,56 @@ def latest_cause(connection: Connection, *, tenant: str, services: Collection[st
     return None if row is None else _cause(row)
 
 
-def touched(batch: Batch) -> Iterable[tuple[str, Interval]]:
+def told_before(connection: Connection, batch: Batch, *, tenant: str) -> ToldBefore:
+    """What the store knows already of what the batch says of outages; asked before the batch is kept."""
+    if not batch.outages:
+        return NOTHING_TOLD
+    services = sorted({row.service for row in batch.outages})
+    names = (OUTAGES.c.service, OUTAGES.c.component)
+    series = connection.execute(sa.select(*names).distinct().where(OUTAGES.c.tenant == tenant, OUTAGES.c.service.in_(services)))
+    ids = sorted({row.id for row in batch.outages})
+    spans: dict[tuple[Series, str], Interval] = {}
+    for start in range(0, len(ids), _ASKED_AT_ONCE):
+        some = OUTAGES.c.id.in_(ids[start : start + _ASKED_AT_ONCE])
+        same = sa.select(OUTAGES).where(OUTAGES.c.tenant == tenant, OUTAGES.c.source == batch.source, some)
+        for row in connection.execute(same):
+            _widen(spans, (Series(row.service, row.component), row.id), Interval(row.at, row.until))
+    return ToldBefore(series=frozenset(Series(*row) for row in series), outages=spans)
+
+
+def touched(batch: Batch, before: ToldBefore = NOTHING_TOLD) -> Iterable[tuple[str, Interval]]:
     """Each service of a batch with the time in which its figures may change.
 
-    A state holds on; a correction may move what it corrects; the first outage tells that its component reports by outages, at any time; a
-    step of a ticket counts for the month in which the ticket was due, however long ago that was.
+    A state holds on; a correction may move what it corrects; the first outage tells that its component reports by outages, at any time,
+    and every other one its own time and, corrected, the one it had; a step of a ticket counts for the period in which the ticket was due,
+    however long ago that was.
     """
     spans: dict[str, Interval] = {}
     for status in batch.statuses:
         _widen(spans, status.service, ALWAYS if status.revision > 0 else Interval(status.at, STILL_OPEN))
-    for row in chain[OutageRow | TicketRow](batch.outages, batch.tickets):
-        _widen(spans, row.service, ALWAYS)
+    for outage in batch.outages:
+        _widen(spans, outage.service, _touched_by(outage, before))
+    for ticket in batch.tickets:
+        _widen(spans, ticket.service, ALWAYS)
     for frame in batch.frames:
         for service in {batch.series[number].service for number in set(frame.rows["series"].tolist())}:
             _widen(spans, service, ALWAYS if frame.revises else Interval(frame.first, Instant(frame.last + 1)))
     return spans.items()
 
 
-def _widen(spans: dict[str, Interval], service: str, span: Interval) -> None:
-    known = spans.get(service, span)
-    spans[service] = Interval(min(known.start, span.start), max(known.end, span.end))
+def _touched_by(outage: OutageRow, before: ToldBefore) -> Interval:
+    """Wider than the outage: one that it joins may have become long enough to count."""
+    series = Series(outage.service, outage.component)
+    if series not in before.series or any(known != series for known, id in before.outages if id == outage.id):
+        return ALWAYS
+    known = before.outages.get((series, outage.id), Interval(outage.at, outage.until))
+    start, end = min(known.start, outage.at), max(known.end, outage.until)
+    return Interval(Instant(start - _REACH), Instant(min(end, STILL_OPEN - _REACH) + _REACH))
+
+
+def _widen(spans: dict[K, Interval], key: K, span: Interval) -> None:
+    known = spans.get(key, span)
+    spans[key] = Interval(min(known.start, span.start), max(known.end, span.end))
 
 
 def _cause(row: sa.Row[tuple[object, ...]]) -> Cause:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -9,9 +10,10 @@ from fractions import Fraction
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from services.measurement.interval import ALL_TIME, Spans, union
 from services.vocabulary.calendar import Calendar
 from services.vocabulary.money import Money, Rounding
-from services.vocabulary.period import Instant, Interval, Microseconds
+from services.vocabulary.period import MONTHLY, Cycle, Instant, Interval, Microseconds
 
 Combine = Literal["any", "all", "pool"]
 NoData = Literal["undetermined", "up", "down", "exclude"]
@@ -48,7 +50,8 @@ class Availability:
 
     `any`: down while any component is (union), `all`: only while all are (intersection), `pool`: each component's own time counts,
     as often as its weight says (component microseconds). Outside `hours` no time is eligible. Below `minimum_coverage` the verdict is
-    undetermined, whatever `no_data` says, unless known down time alone misses the target.
+    undetermined, whatever `no_data` says, unless known down time alone misses the target. `lives` are those of the components that are in
+    service for a part of all time only: outside it a component's time is neither up nor down nor unknown.
     """
 
     components: tuple[str, ...]
@@ -59,10 +62,16 @@ class Availability:
     maintenance: Planned = "exclude"
     minimum_outage: MinimumOutage | None = None
     hours: Calendar | None = None
+    lives: tuple[tuple[str, Interval], ...] = ()
 
     def __post_init__(self) -> None:
         assert self.components, "an availability names what has to be available"
         assert not self.weights or len(self.weights) == len(self.components), "a weight for each component"
+
+    def life_of(self, components: Iterable[str]) -> Spans:
+        """When at least one of them is in service."""
+        lives = dict(self.lives)
+        return union(lives.get(component, ALL_TIME) for component in components)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,6 +226,7 @@ class Maintenance:
     """Time that was agreed to be taken out. No components named: all of the service.
 
     `announced_at` None: agreed in the terms themselves, always in time. `approved_by` names who approved what was claimed later.
+    `closed_periods` were closed when it was claimed: then both sides have to approve, whatever the ground asks for.
     """
 
     id: str
@@ -227,6 +237,23 @@ class Maintenance:
     ground: ExclusionClass | None = None
     announced_at: Instant | None = None
     approved_by: tuple[str, ...] = ()
+    closed_periods: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TicketExclusion:
+    """Tickets that a party claimed to be taken out of every resolution time of the service, with its approvals as `Maintenance` has them.
+
+    Neither the notice nor the monthly cap of the ground applies: both are about time.
+    """
+
+    id: str
+    service: str
+    tickets: tuple[str, ...]
+    reason: str = ""
+    ground: ExclusionClass
+    approved_by: tuple[str, ...] = ()
+    closed_periods: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -251,8 +278,8 @@ class RecurringMaintenance:
 class ClaimRule:
     """How long a credit can be claimed: so many days, months, billing cycles or open days of a calendar; exactly one is not 0.
 
-    Counted from the last day of the period, or from the day of its last outage. The deadline is the last civil day, inclusive. A billing
-    cycle is a calendar month: two cycles end with the second month after the period.
+    Counted from the last day of the period, or from the day of its last outage. The deadline is the last civil day, inclusive. A cycle is
+    a period of the agreement: two cycles end with the second one after.
     """
 
     days: int = 0
@@ -267,8 +294,9 @@ class ClaimRule:
 class CreditRule:
     """What credits are a share of, how they come together, and how the amount is rounded, once.
 
-    `cap` is the most one period can cost, `yearly_cap` the most one contract year can, a ratio of its monthly charges together.
-    An amount that is not more than `minimum` is not paid. Without `pro_rata` a segment counts in full.
+    `charge` is a month's; a period holds it as often as it has months. `cap` is the most one period can cost, a ratio of its charge,
+    `yearly_cap` the most one contract year can, a ratio of its monthly charges together. An amount that is not more than `minimum` is
+    not paid. Without `pro_rata` a segment counts in full.
     """
 
     charge: Money
@@ -286,7 +314,7 @@ class Terms:
     """One version of an agreement's terms. `ends` is its last civil day, inclusive; `warn_at` the share of a budget, 3/4 for 75 %.
 
     `disputes`: whose reading counts where provider and customer measured the same time and one of them says down; "auditor": the
-    provider's, until a named auditor settles.
+    provider's, until a named auditor settles. `cycle` says which periods are judged, credited and closed.
     """
 
     version: int
@@ -296,11 +324,13 @@ class Terms:
     objectives: tuple[Objective, ...]
     maintenance: tuple[Maintenance, ...] = ()
     recurring: tuple[RecurringMaintenance, ...] = ()
+    ticket_exclusions: tuple[TicketExclusion, ...] = ()
     credit: CreditRule | None = None
     warn_at: Fraction = Fraction(3, 4)
     close_after_days: int = 0
     hard_close_after_days: int | None = None
     disputes: Disputes = "provider"
+    cycle: Cycle = MONTHLY
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The outlook of a running month: how fast its budgets burn, where it will probably end, and when time alone can change it next.
+"""The outlook of a running period: how fast its budgets burn, where it will probably end, and when time alone can change it next.
 
 Pure: reads no clock, opens no store, judges nothing.
 """
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from services.measurement.assessment import ObjectiveResult, clock_agreed
 from services.measurement.burn_rate import Alert, BurnRate, alert, burn_rates, burns, measure_of
 from services.measurement.case import Case
+from services.measurement.exclusion import tickets_out
 from services.measurement.figure import TicketVerdict
 from services.measurement.forecast import Forecast, forecast
 from services.measurement.objective import Availability, IntervalMean, ResolutionTime, TimeSlices
@@ -47,7 +48,7 @@ def alerts(case: Case) -> Mapping[str, Alert]:
 
 
 def next_change(case: Case, *, pulse: Microseconds) -> Instant | None:
-    """The next instant at which the running month can differ though nobody reports anything; None once it is over.
+    """The next instant at which the running period can differ though nobody reports anything; None once it is over.
 
     While something is down, or its silence counts as bad, that is a pulse from now; else when a ticket falls due or a segment ends.
     """
@@ -125,4 +126,5 @@ def _next_due(case: Case, result: ObjectiveResult) -> Instant | None:
         return None
     agreed = clock_agreed(result.objective, case.terms)
     assert agreed is not None, "tickets have a clock"
-    return next_due(indicator, case.evidence_of(result), after=case.until, clock_for=agreed)
+    excluded = tickets_out(case.terms_of(result), result.objective.service)
+    return next_due(indicator, case.evidence_of(result), after=case.until, clock_for=agreed, excluded=excluded)

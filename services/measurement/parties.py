@@ -14,7 +14,7 @@ from services.chassis.database import Database
 from services.chassis.repository import Repository, Versioned
 from services.measurement import party_facts, party_facts_store
 from services.measurement.application import AgreementNotFound, Measurement, hard_close
-from services.measurement.assessment import NotInForce
+from services.measurement.assessment import NotInForce, why_not_in_force
 from services.measurement.both_sides import agreed_at, both_sides, ground_of
 from services.measurement.interval import length
 from services.measurement.party_facts import (
@@ -27,12 +27,13 @@ from services.measurement.party_facts import (
     Settlement,
     stream_of,
 )
+from services.measurement.periods import is_known
 from services.measurement.settlement import JudgedDispute, ObjectiveDisputes, disputes_in
 from services.measurement.stored import Stored
 from services.measurement.terms_copy import Agreement
 from services.vocabulary.errors import invalid
 from services.vocabulary.identity import Caller
-from services.vocabulary.period import HOUR, Instant, Interval, Month, instant_of, instant_text
+from services.vocabulary.period import HOUR, Instant, Interval, Period, instant_of, instant_text, parse_instant
 
 Body = dict[str, object]
 """A message of `measurement.proto` in its JSON form, snake case."""
@@ -59,13 +60,16 @@ class Parties:
         exclusion_class: str,
         service: str,
         components: Sequence[str],
-        interval: Interval,
+        interval: Interval | None,
+        tickets: Sequence[str],
         reason: str,
         context: Context,
     ) -> Body:
-        """Refuses with `AgreementNotFound` and what `party_facts.claim` refuses with."""
+        """Of time or of tickets. Refuses with `AgreementNotFound` and what `party_facts.claim` refuses with."""
         agreement = await self._measurement.visible(agreement_id, context.caller)
-        agreed = agreed_at(agreement, interval.start)
+        now = instant_of(context.recorded_at)
+        agreed = agreed_at(agreement, now if interval is None else interval.start)
+        closed = await self._measurement.closed_by(agreement, service=service, interval=interval, tickets=tickets)
         told = await self._execute(
             agreement,
             lambda _: party_facts.claim(
@@ -75,9 +79,12 @@ class Parties:
                 service=service,
                 components=components,
                 interval=interval,
+                tickets=tickets,
                 reason=reason or context.reason,
                 organisation=context.caller.organisation,
+                claimed_at=now,
                 agreed=agreed,
+                closed_periods=closed,
             ),
             context,
         )
@@ -106,12 +113,14 @@ class Parties:
 
     # Disputes
 
-    async def disputes(self, agreement_id: str, month: Month, *, known_at: Instant | None = None, caller: Caller) -> Body:
-        """Both readings of the month by objective, up to now. Refuses with `AgreementNotFound` and `NotInForce`."""
+    async def disputes(self, agreement_id: str, month: Period, *, known_at: Instant | None = None, caller: Caller) -> Body:
+        """Both readings of the period by objective, up to now. Refuses with `AgreementNotFound` and `NotInForce`."""
         newest = await self._measurement.visible(agreement_id, caller)
         agreement = newest.known_at(known_at)
         if agreement is None:
             raise NotInForce("no terms were known to be in force then")
+        if not is_known(agreement.terms_in_force(), month):
+            raise NotInForce(why_not_in_force(agreement.terms_in_force(), month))
         now = instant_of(self._clock.now())
         until = now if known_at is None else min(known_at, now)
         span = month.bounds(agreement.terms_in_force()[-1].terms.zone)
@@ -200,7 +209,8 @@ def _exclusion(agreement: Agreement, exclusion: Exclusion) -> Body:
         "exclusion_class": exclusion.claim.exclusion_class,
         "service": exclusion.claim.service,
         "components": list(exclusion.claim.components),
-        **_span(exclusion.claim.interval),
+        **({"start": "", "end": ""} if exclusion.claim.tickets else _span(exclusion.claim.interval)),
+        "tickets": list(exclusion.claim.tickets),
         "reason": exclusion.claim.reason,
         "claimed_by": exclusion.claim.claimed_by,
         "claimed_at": instant_text(exclusion.claimed_at),
@@ -265,6 +275,13 @@ def _settlement(agreement: Agreement, settlement: Settlement) -> Body:
 
 def _span(interval: Interval) -> Body:
     return {"start": instant_text(interval.start), "end": instant_text(interval.end)}
+
+
+def claimed_time(start: str, end: str, *, below: str = "") -> Interval | None:
+    """None where nothing is said of time. Refuses with `Invalid`; `below` is where the two stand, with a point."""
+    if not start and not end:
+        return None
+    return Interval(parse_instant(start, place=f"{below}start"), parse_instant(end, place=f"{below}end"))
 
 
 def parse_number(text: str, *, place: str) -> int:

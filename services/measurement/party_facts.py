@@ -5,12 +5,12 @@ Pure: reads no clock, opens no store, computes no figure.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar, assert_never
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from services.measurement.objective import Approval, Disputes, ExclusionClass, Maintenance
+from services.measurement.objective import Approval, Disputes, ExclusionClass, Maintenance, TicketExclusion
 from services.vocabulary.errors import Conflict, Invalid, NotAllowed, NotFound, Violation
 from services.vocabulary.period import HOUR, Instant, Interval, instant_text
 
@@ -47,6 +47,16 @@ class OutsideTheTerm(Invalid):
     """Some of it lies where the agreement was not, or is no longer, in force."""
 
     code = "outside-the-term"
+
+
+class TicketsOrTime(Invalid):
+    """An exclusion takes out tickets of a service, or time of its components: exactly one of the two."""
+
+    code = "tickets-or-time"
+
+
+class TicketWithoutName(Invalid):
+    code = "ticket-without-name"
 
 
 class ReasonMissing(Invalid):
@@ -99,7 +109,11 @@ class NoReadings(Conflict):
 
 @dataclass(frozen=True, kw_only=True)
 class ExclusionClaimed:
-    """No components named: all of the service. `claimed_by` is the party's organisation."""
+    """No components named: all of the service. `claimed_by` is the party's organisation.
+
+    Where `tickets` are taken out no time is: start and end are the instant of the claim. `closed_periods` are those whose stated figures it
+    touches, in the order of time.
+    """
 
     exclusion_id: str
     agreement_id: str
@@ -112,6 +126,8 @@ class ExclusionClaimed:
     end: Instant
     reason: str
     claimed_by: str
+    tickets: tuple[str, ...] = ()
+    closed_periods: tuple[str, ...] = ()
 
     @property
     def interval(self) -> Interval:
@@ -320,14 +336,24 @@ def claim(
     exclusion_class: str,
     service: str,
     components: Sequence[str],
-    interval: Interval,
+    interval: Interval | None,
+    tickets: Sequence[str] = (),
     reason: str,
     organisation: str,
+    claimed_at: Instant,
     agreed: Agreed,
+    closed_periods: Sequence[str] = (),
 ) -> list[Fact]:
-    """Refuses with `NotAParty`, `OutsideTheTerm`, `EndNotAfterStart`, `LongerThanAYear`, `ReasonMissing` and what the terms do not know."""
+    """Of time or of tickets; `agreed` when the time begins, for tickets at the claim. `closed_periods` are those whose stated figures it
+    touches.
+
+    Refuses with `NotAParty`, `TicketsOrTime`, `TicketWithoutName`, `OutsideTheTerm`, `EndNotAfterStart`, `LongerThanAYear`, `ReasonMissing`
+    and what the terms do not know.
+    """
     _require_party(organisation, agreed)
-    _require_span(interval, agreed)
+    _require_tickets_or_time(tickets, interval, components)
+    if interval is not None:
+        _require_span(interval, agreed)
     _require_reason(reason)
     if exclusion_class not in agreed.classes:
         raise UnknownExclusionClass(_broken("exclusion_class", f"must be one of the terms' grounds, {exclusion_class[:80]!r} is none"))
@@ -345,10 +371,12 @@ def claim(
             exclusion_class=exclusion_class,
             service=service,
             components=tuple(sorted(set(components))),
-            start=interval.start,
-            end=interval.end,
+            start=claimed_at if interval is None else interval.start,
+            end=claimed_at if interval is None else interval.end,
             reason=reason.strip(),
             claimed_by=organisation,
+            tickets=tuple(dict.fromkeys(ticket.strip() for ticket in tickets)),
+            closed_periods=tuple(closed_periods),
         )
     ]
 
@@ -411,7 +439,6 @@ def windows(state: PartyFacts, ground_of: Callable[[ExclusionClaimed], Exclusion
 
     `ground_of`: by the terms that count for the claim; None where they do not know its class any more, and then it excludes nothing.
     """
-    found = [(exclusion, ground_of(exclusion.claim)) for exclusion in state.exclusions]
     return tuple(
         Maintenance(
             id=exclusion.claim.exclusion_id,
@@ -422,9 +449,27 @@ def windows(state: PartyFacts, ground_of: Callable[[ExclusionClaimed], Exclusion
             ground=ground,
             announced_at=exclusion.claimed_at,
             approved_by=_sides(exclusion),
+            closed_periods=exclusion.claim.closed_periods,
         )
-        for exclusion, ground in found
-        if ground is not None and not exclusion.ended
+        for exclusion, ground in _standing(state, ground_of)
+        if not exclusion.claim.tickets
+    )
+
+
+def ticket_exclusions(state: PartyFacts, ground_of: Callable[[ExclusionClaimed], ExclusionClass | None]) -> tuple[TicketExclusion, ...]:
+    """The exclusions of tickets that stand, as `windows` gives those of time."""
+    return tuple(
+        TicketExclusion(
+            id=exclusion.claim.exclusion_id,
+            service=exclusion.claim.service,
+            tickets=exclusion.claim.tickets,
+            reason=exclusion.claim.reason,
+            ground=ground,
+            approved_by=_sides(exclusion),
+            closed_periods=exclusion.claim.closed_periods,
+        )
+        for exclusion, ground in _standing(state, ground_of)
+        if exclusion.claim.tickets
     )
 
 
@@ -475,12 +520,24 @@ def _to_decide(state: PartyFacts | None, exclusion_id: str, *, organisation: str
     return exclusion
 
 
+def _standing(
+    state: PartyFacts, ground_of: Callable[[ExclusionClaimed], ExclusionClass | None]
+) -> Iterator[tuple[Exclusion, ExclusionClass]]:
+    for exclusion in state.exclusions:
+        ground = ground_of(exclusion.claim)
+        if ground is not None and not exclusion.ended:
+            yield exclusion, ground
+
+
 def _sides(exclusion: Exclusion) -> tuple[str, ...]:
     named = (("provider", exclusion.claim.provider), ("customer", exclusion.claim.customer))
     return tuple(side for side, organisation in named if organisation in exclusion.approved_by)
 
 
 def _asked(claimed: ExclusionClaimed, approval: Approval) -> tuple[str, ...]:
+    """A figure that was stated moves only as both parties want it."""
+    if claimed.closed_periods:
+        return (claimed.provider, claimed.customer)
     match approval:
         case "none":
             return ()
@@ -509,6 +566,16 @@ def _decision(kind: type[D], claimed: ExclusionClaimed, *, organisation: str, re
 def _require_party(organisation: str, agreed: Agreed) -> None:
     if organisation not in agreed.parties:
         raise NotAParty("only the provider and the customer claim exclusions and decide on them")
+
+
+def _require_tickets_or_time(tickets: Sequence[str], interval: Interval | None, components: Sequence[str]) -> None:
+    if bool(tickets) == (interval is not None):
+        raise TicketsOrTime(_broken("tickets", "must be named, or start and end, and not both"))
+    if tickets and components:
+        raise TicketsOrTime(_broken("components", "must stay empty where tickets are taken out: a ticket is of the whole service"))
+    for number, ticket in enumerate(tickets):
+        if not ticket.strip():
+            raise TicketWithoutName(_broken(f"tickets[{number}]", "must be the name of a ticket"))
 
 
 def _require_span(interval: Interval, agreed: Agreed) -> None:

@@ -92,6 +92,7 @@ def _keep(connection: Connection, fact: Fact, recorded: Recorded[Stored], record
 
 
 def _mark(connection: Connection, fact: Fact, cause: Cause) -> None:
-    """From its month on: an outage may reach over a month's end, and a credit uses up the year's cap."""
-    span = Interval(Instant(fact.interval.start - _MARGIN), marks.ALWAYS.end)
+    """From its period on: an outage may reach over a period's end, and a credit uses up the year's cap. What is about tickets has no time
+    of its own: they may be due at any."""
+    span = Interval(Instant(fact.interval.start - _MARGIN), marks.ALWAYS.end) if fact.interval.length else marks.ALWAYS
     marks.set_mark(connection, scope="agreement", tenant=fact.provider, subject=fact.agreement_id, span=span, cause=cause)

@@ -15,6 +15,7 @@ SETTLERS = frozenset({Role.AUDITOR})
 
 PERMISSIONS: Mapping[str, frozenset[Role]] = {
     "report_observations": REPORTERS,
+    "list_observations": READERS,
     "list_assessments": READERS,
     "get_assessment": READERS,
     "close_period": CLOSERS,

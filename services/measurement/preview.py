@@ -1,4 +1,4 @@
-"""A preview: how a month's figures would differ by other terms, another exclusion or another calculator. Pure; writes nothing."""
+"""A preview: how a period's figures would differ by other terms, another exclusion or another calculator. Pure; writes nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from services.measurement.judgement import Document, ResultDocument
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """A month before and after. None: there is no such month, because the terms are not in force in it."""
+    """A period before and after. None: there is no such period, because the terms are not in force in it."""
 
     period: str
     closed: bool
@@ -27,7 +27,7 @@ class Difference:
 
 
 def difference_document(difference: Difference) -> dict[str, object]:
-    """The JSON form: objectives by segment, the credit of the whole month."""
+    """The JSON form: objectives by segment, the credit of the whole period."""
     before, after = _credit(difference.before), _credit(difference.after)
     return {
         "period": difference.period,

@@ -8,17 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import assert_never
+from datetime import date
+from typing import Literal, assert_never
+from zoneinfo import ZoneInfo
 
 from services.measurement.assessment import ObjectiveResult, Verdict
-from services.measurement.figure import ExclusionSpan, OutageSpan, SliceResult, TicketResult, TicketVerdict, Unit
-from services.measurement.interval import Spans, difference, length, overlaps, union
+from services.measurement.figure import ExclusionSpan, GapSpan, OutageSpan, SliceResult, TicketResult, TicketVerdict, Unit
+from services.measurement.interval import NEVER, Spans, complement, difference, length, overlaps, union
 from services.measurement.objective import Availability, Composite, IntervalMean, Maintenance, Planned, TimeSlices
-from services.vocabulary.period import MINUTE, Interval, instant_text
+from services.vocabulary.period import MINUTE, Interval, days_between, instant_text
 from services.vocabulary.ratio import floored_percent, plain_decimal
 
 GOOD, BAD, LEFT_OUT = "Good", "Bad", "Left out, counts nothing"
+_GONE = "Not in service"
 
+_Taken = OutageSpan | ExclusionSpan | GapSpan
+Says = Literal["up", "down", "unknown", "good", "bad", "requests", "silence", "ticket"]
+CITED = "observation:"
+
+_LINED = 3
 _INTERVAL = 10**18
 _DIGITS = 18
 _PLANNED: dict[Planned, str] = {
@@ -29,10 +37,23 @@ _PLANNED: dict[Planned, str] = {
 
 
 @dataclass(frozen=True, kw_only=True)
+class Basis:
+    """What was reported that a leaf rests on: that components were up, down or unknown in the spans; the requests of the spans, those with
+    a good or a bad part alone, or those around a silence; the steps of a ticket. No components: all that the figure is about.
+    """
+
+    says: Says
+    spans: Spans = NEVER
+    components: tuple[str, ...] = ()
+    ticket: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Proof:
     """A node: so much of the figure's unit, and why. `children` empty: it is told no further.
 
-    `refs` name what it rests on ("ticket:INC-7", "maintenance:march"), where the evidence has a name.
+    `refs` name what it rests on ("ticket:INC-7", "maintenance:march", "observation:probe-1/o-17"), where the evidence has a name.
+    `rests_on` says which observations these are, `observations` how many; who names them is `citation.cited`.
     """
 
     label: str
@@ -42,17 +63,26 @@ class Proof:
     interval: Interval | None = None
     refs: tuple[str, ...] = ()
     children: tuple[Proof, ...] = ()
+    rests_on: tuple[Basis, ...] = ()
+    observations: int = 0
 
 
-def prove(result: ObjectiveResult, *, maintenance: Sequence[Maintenance] = (), members: Sequence[ObjectiveResult] = ()) -> Proof:
+def prove(
+    result: ObjectiveResult,
+    *,
+    maintenance: Sequence[Maintenance] = (),
+    members: Sequence[ObjectiveResult] = (),
+    zone: ZoneInfo | None = None,
+) -> Proof:
     """The figure's whole, as its good and bad part. `maintenance` are the windows as they counted, for clause, ground and approval of
     an exclusion; `members` the results of a composite's objectives over the same interval: without them its parts are not told.
+    `zone` is that of its days: without it a day of requests rests on nothing that could be named.
     """
     match result.unit:
         case "us":
             return _Time(result, maintenance).counted()
         case "requests":
-            return _requests(result)
+            return _requests(result, zone)
         case "slices" | "10^-18 intervals":
             return _slices(result)
         case "tickets":
@@ -87,13 +117,18 @@ def proof_document(proof: Proof) -> dict[str, object]:
         document["start"], document["end"] = instant_text(proof.interval.start), instant_text(proof.interval.end)
     if proof.refs:
         document["refs"] = list(proof.refs)
+    if proof.observations:
+        document["observations"] = proof.observations
     if proof.children:
         document["children"] = [proof_document(child) for child in proof.children]
     return document
 
 
 def proof_lines(proof: Proof) -> list[str]:
-    """One line a node, children indented below; time in minutes, with seconds where minutes have no end."""
+    """One line a node, below it one with the observations it rests on, then its children, indented.
+
+    Time in minutes, with seconds where minutes have no end.
+    """
     return list(_lines(proof, 0))
 
 
@@ -114,8 +149,16 @@ def _lines(proof: Proof, depth: int) -> Iterator[str]:
     when = f"  {instant_text(proof.interval.start)} – {instant_text(proof.interval.end)}" if proof.interval else ""
     note = f"  ({proof.note})" if proof.note else ""
     yield f"{'  ' * depth}{proof.label}: {told_amount(proof.amount, proof.unit)}{when}{note}"
+    if proof.observations:
+        yield f"{'  ' * (depth + 1)}observations: {_cited(proof)}"
     for child in proof.children:
         yield from _lines(child, depth + 1)
+
+
+def _cited(proof: Proof) -> str:
+    """Few by their names, many by the first and their number; the customer's under its name."""
+    names = [ref.replace(CITED, "", 1) for ref in proof.refs if CITED in ref]
+    return ", ".join(names) if proof.observations <= _LINED else f"{names[0]}, … {proof.observations} in all"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +172,7 @@ class _Balance:
     unknown_left_out: int
     excluded: int
     outside: int
+    gone: int
     to_come: int
 
     @property
@@ -145,17 +189,18 @@ class _Time:
 
     def __init__(self, result: ObjectiveResult, maintenance: Sequence[Maintenance]) -> None:
         self._result = result
-        self._balance = _balance(result)
+        self._balance = _balance(result, gone=self._gone(result))
         self._windows = [window for window in maintenance if not result.objective.service or window.service == result.objective.service]
 
     def counted(self) -> Proof:
         balance = self._balance
-        good = (_time("Known to be up", balance.up), *self._unknown(balance.unknown_good, "Unknown, counts as up"))
+        good = (self._up(), *self._unknown(balance.unknown_good, "Unknown, counts as up"))
         bad = (*self._down(), *self._unknown(balance.unknown_bad, "Unknown, counts as down"))
         aside = (
             *(self._exclusion(each) for each in self._result.exclusions),
             *(self._ignored(each) for each in self._result.ignored),
             *(_time("Outside the service hours", span.length, interval=span) for span in self._result.outside),
+            *self._gaps(),
             *self._unknown(balance.unknown_left_out, "Unknown, left out"),
         )
         return _figure(self._result, good=good, bad=bad, left_out=aside)
@@ -165,7 +210,7 @@ class _Time:
         excluded = tuple(self._exclusion(each) for each in self._result.exclusions if each.counted_as == "exclude")
         outside = tuple(_time("Closed", span.length * self._result.scale, interval=span) for span in self._result.outside)
         eligible = (
-            _time("Known to be up", balance.up),
+            self._up(),
             _time("Known to be down", balance.down, children=self._down()),
             _time("Unknown", balance.unknown, children=self._unknown_spans(balance.unknown)),
         )
@@ -178,17 +223,33 @@ class _Time:
                 _time("Eligible", balance.eligible, children=eligible),
                 _time("Excluded", balance.excluded, children=_parts(balance.excluded, excluded)),
                 _time("Outside the service hours", balance.outside, children=_parts(balance.outside, outside)),
+                *((_time(_GONE, balance.gone, children=_parts(balance.gone, self._gaps())),) if balance.gone else ()),
                 _time("Not measured yet", balance.to_come),
             ),
         )
 
+    def _up(self) -> Proof:
+        return _time("Known to be up", self._balance.up, rests_on=tuple(self._said_up()))
+
+    def _said_up(self) -> Iterator[Basis]:
+        """The time that is left; in a pool each component's own."""
+        result, pool = self._result, _pool_of(self._result)
+        taken_out = [each for each in result.exclusions if each.counted_as == "exclude"]
+        if pool is None:
+            other: list[_Taken] = [*result.outages, *taken_out, *result.gaps]
+            aside = union((*(each.interval for each in other), *result.unknown, *result.outside))
+            yield Basis(says="up", spans=complement(aside, result.interval))
+            return
+        for component in pool.components:
+            parts = (part for outage in result.outages for part in outage.parts)
+            taken: list[_Taken] = [*parts, *taken_out, *result.gaps]
+            own = (each.interval for each in taken if component in (each.components or pool.components))
+            aside = union((*own, *result.outside))
+            yield Basis(says="up", spans=complement(aside, result.interval), components=(component,))
+
     def _down(self) -> tuple[Proof, ...]:
-        """Every outage; in a pool, where outages of several components overlap, every day, and the outages beside them."""
-        outages = tuple(self._outage(each) for each in self._result.outages)
-        if sum(each.amount for each in outages) == self._balance.down:
-            return outages
-        days = (_time(f"Down on {day.day}", day.down_us) for day in self._result.days if day.down_us)
-        return (*days, *(_beside(each) for each in outages))
+        """Every outage; in a pool every component's own."""
+        return tuple(self._outage(part) for each in self._result.outages for part in each.parts or (each,))
 
     def _outage(self, outage: OutageSpan) -> Proof:
         clause = self._result.objective.clause
@@ -197,6 +258,7 @@ class _Time:
             outage.interval.length * self._weight(outage.components),
             interval=outage.interval,
             note=_joined(outage.cause, clause and f"clause {clause}"),
+            rests_on=(Basis(says="down", spans=(outage.interval,), components=outage.components),),
         )
 
     def _ignored(self, outage: OutageSpan) -> Proof:
@@ -213,6 +275,18 @@ class _Time:
             refs=tuple(dict.fromkeys(f"maintenance:{window.id}" for window in windows)),
         )
 
+    def _gaps(self) -> tuple[Proof, ...]:
+        return tuple(
+            _time(_GONE, gap.interval.length * self._weight(gap.components), interval=gap.interval, note=", ".join(gap.components))
+            for gap in self._result.gaps
+        )
+
+    def _gone(self, result: ObjectiveResult) -> int:
+        """Time outside the hours of a journey's other leg is told as that."""
+        if result.scale != 1:
+            return sum(gap.interval.length * self._weight(gap.components) for gap in result.gaps)
+        return length(difference(union(gap.interval for gap in result.gaps), union(result.outside)))
+
     def _made(self, window: Maintenance, exclusion: ExclusionSpan) -> bool:
         named = not window.components or not exclusion.components or bool(set(window.components) & set(exclusion.components))
         return named and overlaps(window.interval, exclusion.interval)
@@ -221,19 +295,27 @@ class _Time:
         return (_time(label, amount, children=self._unknown_spans(amount)),) if amount else ()
 
     def _unknown_spans(self, amount: int) -> tuple[Proof, ...]:
-        spans = (_time("Unknown", span.length * self._result.scale, interval=span) for span in self._result.unknown)
+        spans = (
+            _time("Unknown", span.length * self._result.scale, interval=span, rests_on=(Basis(says="unknown", spans=(span,)),))
+            for span in self._result.unknown
+        )
         return _parts(amount, tuple(spans)) if amount else ()
 
     def _weight(self, components: Sequence[str]) -> int:
         """How often an instant of these components counts; none named: of all of them."""
-        indicator = self._result.objective.indicator
-        if not isinstance(indicator, Availability) or indicator.combine != "pool" or not components:
+        indicator = _pool_of(self._result)
+        if indicator is None or not components:
             return self._result.scale
         weights = dict(zip(indicator.components, indicator.weights or (1,) * len(indicator.components), strict=True))
         return sum(weights.get(component, 0) for component in components)
 
 
-def _balance(result: ObjectiveResult) -> _Balance:
+def _pool_of(result: ObjectiveResult) -> Availability | None:
+    indicator = result.objective.indicator
+    return indicator if isinstance(indicator, Availability) and indicator.combine == "pool" else None
+
+
+def _balance(result: ObjectiveResult, *, gone: int) -> _Balance:
     """From the days and the coverage, which know the eligible time whatever the accounting makes of what is unknown."""
     down, unknown = sum(day.down_us for day in result.days), sum(day.unknown_us for day in result.days)
     eligible = int(unknown / (1 - result.coverage)) if unknown else result.whole
@@ -250,19 +332,23 @@ def _balance(result: ObjectiveResult) -> _Balance:
         unknown_left_out=unknown_left_out,
         excluded=excluded,
         outside=outside,
-        to_come=result.interval.length * result.scale - eligible - excluded - outside,
+        gone=gone,
+        to_come=result.interval.length * result.scale - eligible - excluded - outside - gone,
     )
 
 
-def _requests(result: ObjectiveResult) -> Proof:
-    def leaf(day: str, amount: int, total: int) -> Proof:
-        return Proof(label=day, amount=amount, unit="requests", note=f"of {total}")
+def _requests(result: ObjectiveResult, zone: ZoneInfo | None) -> Proof:
+    hours = {} if zone is None else dict(days_between(result.interval, zone))
 
-    days = [(str(day.day), day.good, day.whole) for day in result.days if day.whole]
+    def leaf(day: date, amount: int, total: int, *, says: Says) -> Proof:
+        rests_on = (Basis(says=says, spans=(hours[day],)),) if day in hours else ()
+        return Proof(label=str(day), amount=amount, unit="requests", note=f"of {total}", rests_on=rests_on)
+
+    days = [(day.day, day.good, day.whole) for day in result.days if day.whole]
     return _figure(
         result,
-        good=tuple(leaf(day, good, whole) for day, good, whole in days if good),
-        bad=tuple(leaf(day, whole - good, whole) for day, good, whole in days if whole > good),
+        good=tuple(leaf(day, good, whole, says="good") for day, good, whole in days if good),
+        bad=tuple(leaf(day, whole - good, whole, says="bad") for day, good, whole in days if whole > good),
         left_out=_silences(result.unknown, "requests"),
     )
 
@@ -272,16 +358,21 @@ def _slices(result: ObjectiveResult) -> Proof:
     counted = [each for each in result.slices if not _stays_out(result, each)]
     shares = [(each, _good_part(each, result.unit)) for each in counted]
     partly = tuple(_slice(each, share, result.unit) for each, share in shares if share)
-    whole = result.good - sum(each.amount for each in partly)
     return _figure(
         result,
-        good=(*(() if not whole else (Proof(label="Wholly good", amount=whole, unit=result.unit),)), *partly),
+        good=(*_wholly_good(result, result.good - sum(each.amount for each in partly)), *partly),
         bad=tuple(_slice(each, _one(result.unit) - share, result.unit) for each, share in shares if share < _one(result.unit)),
         left_out=(
             *(_slice(each, 0, result.unit) for each in result.slices if _stays_out(result, each)),
             *_silences(result.unknown, result.unit),
         ),
     )
+
+
+def _wholly_good(result: ObjectiveResult, amount: int) -> tuple[Proof, ...]:
+    rest = complement(union(each.interval for each in result.slices), result.interval)
+    rests_on = (Basis(says="requests", spans=rest),)
+    return (Proof(label="Wholly good", amount=amount, unit=result.unit, rests_on=rests_on),) if amount else ()
 
 
 def _stays_out(result: ObjectiveResult, each: SliceResult) -> bool:
@@ -307,6 +398,7 @@ def _slice(each: SliceResult, amount: int, unit: Unit) -> Proof:
         unit=unit,
         note=_joined(found if each.total else "", tolerated),
         interval=each.interval,
+        rests_on=(Basis(says="requests" if each.total else "silence", spans=(each.interval,)),),
     )
 
 
@@ -314,7 +406,8 @@ def _tickets(result: ObjectiveResult) -> Proof:
     def those(verdict: TicketVerdict) -> tuple[Proof, ...]:
         return tuple(_ticket(each) for each in result.tickets if each.verdict is verdict)
 
-    return _figure(result, good=those(TicketVerdict.MET), bad=those(TicketVerdict.MISSED), left_out=those(TicketVerdict.OPEN))
+    left_out = (*those(TicketVerdict.OPEN), *those(TicketVerdict.EXCLUDED))
+    return _figure(result, good=those(TicketVerdict.MET), bad=those(TicketVerdict.MISSED), left_out=left_out)
 
 
 def _ticket(ticket: TicketResult) -> Proof:
@@ -323,7 +416,7 @@ def _ticket(ticket: TicketResult) -> Proof:
     counted = f"{_minutes(ticket.counted_us)} of {_minutes(ticket.allowed_us)}{hours}" if ticket.allowed_us else ""
     return Proof(
         label=f"Ticket {ticket.ticket}, {ticket.verdict}",
-        amount=0 if ticket.verdict is TicketVerdict.OPEN else 1,
+        amount=int(ticket.verdict in {TicketVerdict.MET, TicketVerdict.MISSED}),
         unit="tickets",
         note=_joined(
             ticket.priority and f"priority {ticket.priority}",
@@ -331,8 +424,10 @@ def _ticket(ticket: TicketResult) -> Proof:
             f"due {instant_text(ticket.due_at)}",
             resolved,
             counted,
+            ticket.excluded_by,
         ),
         refs=(f"ticket:{ticket.ticket}",),
+        rests_on=(Basis(says="ticket", ticket=ticket.ticket),),
     )
 
 
@@ -397,7 +492,17 @@ def _parts(total: int, leaves: tuple[Proof, ...]) -> tuple[Proof, ...]:
 
 
 def _silences(unknown: Spans, unit: Unit) -> tuple[Proof, ...]:
-    return tuple(Proof(label="Unknown", amount=0, unit=unit, interval=span, note=_minutes(span.length)) for span in unknown)
+    return tuple(
+        Proof(
+            label="Unknown",
+            amount=0,
+            unit=unit,
+            interval=span,
+            note=_minutes(span.length),
+            rests_on=(Basis(says="silence", spans=(span,)),),
+        )
+        for span in unknown
+    )
 
 
 def _time(
@@ -408,8 +513,9 @@ def _time(
     note: str = "",
     refs: tuple[str, ...] = (),
     children: tuple[Proof, ...] = (),
+    rests_on: tuple[Basis, ...] = (),
 ) -> Proof:
-    return Proof(label=label, amount=amount, unit="us", note=note, interval=interval, refs=refs, children=children)
+    return Proof(label=label, amount=amount, unit="us", note=note, interval=interval, refs=refs, children=children, rests_on=rests_on)
 
 
 def _pooled(result: ObjectiveResult) -> str:

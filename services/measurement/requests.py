@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from fractions import Fraction
-from itertools import pairwise
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from services.measurement.counter_table import CounterTable, Cuts, GoodAndTotal, added_between
 from services.measurement.figure import DayResult, Figure, counted, nearest_rank, share_known
 from services.measurement.interval import NEVER, Spans, clip, length, union
 from services.measurement.objective import RequestRatio, ResponseTime
@@ -24,9 +24,10 @@ _Day = tuple[date, Interval]
 
 def measure_request_ratio(indicator: RequestRatio, evidence: Evidence, *, seen: Interval, zone: ZoneInfo) -> Figure:
     """Good / total of the rows whose instant lies in `seen`."""
-    rows = _of_components(evidence.counters, indicator.components)
+    told = evidence.counters
+    table = told if isinstance(told, CounterTable) else CounterTable(told)
     days = days_between(seen, zone)
-    return _pooled([_counts_by_day(row.at, row.good, row.total, days) for row in rows], days, silences=NEVER, seen=seen)
+    return _pooled(table.between(indicator.components, _cuts(days)), days, silences=NEVER, seen=seen)
 
 
 def measure_response_time(indicator: ResponseTime, evidence: Evidence, *, seen: Interval, zone: ZoneInfo) -> Figure:
@@ -37,7 +38,8 @@ def measure_response_time(indicator: ResponseTime, evidence: Evidence, *, seen: 
     """
     rows = _of_components(evidence.latencies, indicator.components)
     days = days_between(seen, zone)
-    counts = [_counts_by_day(row.at, (row.us <= indicator.threshold_us).astype(np.int64), np.ones_like(row.at), days) for row in rows]
+    cuts = _cuts(days)
+    counts = [added_between(row.at, (row.us <= indicator.threshold_us).astype(np.int64), np.ones_like(row.at), cuts) for row in rows]
     figure = _pooled(counts, days, silences=_silences([row.at for row in rows], seen, indicator.expected_every), seen=seen)
     return figure if indicator.percentile is None else replace(figure, percentile_us=_percentile(rows, indicator.percentile, seen))
 
@@ -56,22 +58,9 @@ def _of_components(series: Mapping[str, _Series], components: Sequence[str]) -> 
     return [series[component] for component in set(components or series) if component in series]
 
 
-def _counts_by_day(at: Int64s, good: Int64s, total: Int64s, days: Sequence[_Day]) -> list[tuple[int, int]]:
-    """Good and total of each of the adjoining days."""
-    if np.any(at[1:] < at[:-1]):
-        order = np.argsort(at, kind="stable")
-        at, good, total = at[order], good[order], total[order]
-    cuts = [hours.start for _, hours in days] + [hours.end for _, hours in days[-1:]]
-    edges = np.searchsorted(at, np.array(cuts, dtype=np.int64))
-    return [(_sum(good[start:end]), _sum(total[start:end])) for start, end in pairwise(edges)]
-
-
-def _sum(values: Int64s) -> int:
-    """Exact, however large: where 64 bits could overflow, Python's integers add."""
-    if not values.size:
-        return 0
-    largest = max(abs(int(values.max())), abs(int(values.min())))
-    return int(values.sum()) if largest * values.size < 2**63 else sum(values.tolist())
+def _cuts(days: Sequence[_Day]) -> Cuts:
+    """The instants between adjoining days, with those at both ends."""
+    return (*(hours.start for _, hours in days), *(hours.end for _, hours in days[-1:]))
 
 
 def _silences(instants: Sequence[Int64s], seen: Interval, expected_every: Microseconds) -> Spans:
@@ -85,15 +74,15 @@ def _silences(instants: Sequence[Int64s], seen: Interval, expected_every: Micros
     return union(Interval(Instant(int(edges[i])), Instant(int(edges[i + 1]))) for i in before)
 
 
-def _pooled(counts: Sequence[Sequence[tuple[int, int]]], days: Sequence[_Day], *, silences: Spans, seen: Interval) -> Figure:
+def _pooled(counts: Sequence[Sequence[GoodAndTotal]], days: Sequence[_Day], *, silences: Spans, seen: Interval) -> Figure:
     results = tuple(
         DayResult(
             day=day,
-            good=sum(of_series[i][0] for of_series in counts),
-            whole=sum(of_series[i][1] for of_series in counts),
-            unknown_us=length(clip(silences, hours)),
+            good=sum([good for good, _ in of_day]),
+            whole=sum([total for _, total in of_day]),
+            unknown_us=length(clip(silences, hours)) if silences else 0,
         )
-        for i, (day, hours) in enumerate(days)
+        for (day, hours), *of_day in zip(days, *counts, strict=True)
     )
     return counted(
         "requests",

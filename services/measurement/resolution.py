@@ -5,14 +5,15 @@ stops at the resolution, or at the first response. It is due at the first instan
 have if nothing had stopped it. So a pause before that instant moves it, and nothing that happens after it does: each ticket has one due
 instant at a time and belongs to the one period it lies in. While a ticket waits with time left it has none, and is in no period.
 
-Everything known up to the measurement counts, even what happened after the period: a reopening in April can cost March's figure.
+Everything known up to the measurement counts, even what happened after the period: a reopening in April can cost March's figure. A ticket
+that a claim took out is told where it is due, and is in no figure.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import assert_never
 from zoneinfo import ZoneInfo
@@ -76,26 +77,37 @@ class _Course:
 
 
 def measure_resolution_time(
-    indicator: ResolutionTime, evidence: Evidence, *, span: Interval, zone: ZoneInfo, measured_until: Instant, clock_for: ClockFor
+    indicator: ResolutionTime,
+    evidence: Evidence,
+    *,
+    span: Interval,
+    zone: ZoneInfo,
+    measured_until: Instant,
+    clock_for: ClockFor,
+    excluded: Mapping[str, str] | None = None,
 ) -> Figure:
-    """Met of due. The indicator says which tickets are its own, `clock_for` how the clock of each runs.
+    """Met of due. The indicator says which tickets are its own, `clock_for` how the clock of each runs; `excluded` are tickets that are
+    taken out, each with the claim in words.
 
     Not counted: tickets never reported as opened, cancelled ones, those neither stopped nor due yet, and those whose hours never come.
     """
     courses = _courses(indicator, (event for event in evidence.tickets if event.at <= measured_until), clock_for)
     judged = (_judged(course, span, measured_until) for course in courses)
-    due = sorted((ticket for ticket in judged if ticket is not None), key=lambda ticket: (ticket.due_at, ticket.ticket))
-    closed_book = [ticket for ticket in due if ticket.verdict is not TicketVerdict.OPEN]
+    told = (_taken_out(ticket, excluded or {}) for ticket in judged if ticket is not None)
+    due = sorted(told, key=lambda ticket: (ticket.due_at, ticket.ticket))
+    closed_book = [ticket for ticket in due if ticket.verdict in {TicketVerdict.MET, TicketVerdict.MISSED}]
     days = _days(closed_book, zone)
     return counted("tickets", good=sum(day.good for day in days), whole=len(closed_book), days=days, tickets=tuple(due))
 
 
-def next_due(indicator: ResolutionTime, evidence: Evidence, *, after: Instant, clock_for: ClockFor) -> Instant | None:
+def next_due(
+    indicator: ResolutionTime, evidence: Evidence, *, after: Instant, clock_for: ClockFor, excluded: Collection[str] = ()
+) -> Instant | None:
     """The first instant after that one at which a ticket is missed if nothing more is reported; None while nothing falls due.
 
-    Takes every step that is known, also those that lie ahead.
+    Takes every step that is known, also those that lie ahead, and none of the tickets that are taken out.
     """
-    courses = _courses(indicator, evidence.tickets, clock_for)
+    courses = _courses(indicator, (event for event in evidence.tickets if event.ticket not in excluded), clock_for)
     due = ((course.due_at, course.stopped_at) for course in courses)
     return min((at for at, stopped in due if at is not None and at > after and (stopped is None or stopped > at)), default=None)
 
@@ -230,6 +242,11 @@ def _judged(course: _Course, span: Interval, measured_until: Instant) -> TicketR
         allowed_us=course.clock.within,
         clock=course.clock.hours.id if course.clock.hours is not None else "",
     )
+
+
+def _taken_out(ticket: TicketResult, excluded: Mapping[str, str]) -> TicketResult:
+    claim = excluded.get(ticket.ticket)
+    return ticket if claim is None else replace(ticket, verdict=TicketVerdict.EXCLUDED, excluded_by=claim)
 
 
 def _verdict(due_at: Instant, stopped_at: Instant | None, measured_until: Instant) -> TicketVerdict:

@@ -16,13 +16,13 @@ from services.chassis.clock import Clock
 from services.chassis.rpc import context_of, page_size
 from services.measurement.application import AgreementNotFound, Measurement
 from services.measurement.batch import Batch
-from services.measurement.inquiry import Change, Claimed, Inquiry
+from services.measurement.inquiry import AskedObservations, Change, Claimed, Inquiry
 from services.measurement.intake import Collection
-from services.measurement.parties import Body, Parties, parse_number
+from services.measurement.parties import Body, Parties, claimed_time, parse_number
 from services.measurement.terms_copy import Agreement
 from services.measurement.wire import SignedTerms, assessment_message, result_message
 from services.vocabulary.errors import Invalid, Violation
-from services.vocabulary.period import Interval, instant_of, parse_day, parse_instant, parse_month
+from services.vocabulary.period import Interval, instant_of, parse_day, parse_instant, parse_period
 
 if TYPE_CHECKING:
     from upheld.agreements.v1.agreements_pb2_grpc import AgreementsAsyncStub
@@ -62,7 +62,7 @@ class MeasurementRpc(MeasurementServicer):
     async def GetAssessment(self, request: measurement_pb2.GetAssessmentRequest, context: Call) -> assessment_pb2.Assessment:
         document = await self._measurement.assessment(
             request.agreement_id,
-            parse_month(request.period, place="period"),
+            parse_period(request.period, place="period"),
             known_at=parse_instant(request.known_at, place="known_at") if request.known_at else None,
             caller=context_of(context).caller,
         )
@@ -72,7 +72,7 @@ class MeasurementRpc(MeasurementServicer):
         self, request: measurement_pb2.ListAssessmentsRequest, context: Call
     ) -> measurement_pb2.ListAssessmentsResponse:
         size = page_size(request.page_size)
-        after = str(parse_month(request.page_token, place="page_token")) if request.page_token else ""
+        after = parse_period(request.page_token, place="page_token") if request.page_token else None
         found = await self._measurement.assessments(request.agreement_id, after=after, limit=size + 1, caller=context_of(context).caller)
         messages = [assessment_message(document) for document in found[:size]]
         return measurement_pb2.ListAssessmentsResponse(
@@ -86,9 +86,27 @@ class MeasurementRpc(MeasurementServicer):
 
     async def ClosePeriod(self, request: measurement_pb2.ClosePeriodRequest, context: Call) -> assessment_pb2.Assessment:
         document = await self._measurement.close_period(
-            request.agreement_id, parse_month(request.period, place="period"), context=context_of(context, because=request.reason)
+            request.agreement_id, parse_period(request.period, place="period"), context=context_of(context, because=request.reason)
         )
         return assessment_message(document)
+
+    async def ListObservations(
+        self, request: measurement_pb2.ListObservationsRequest, context: Call
+    ) -> measurement_pb2.ListObservationsResponse:
+        size = page_size(request.page_size)
+        asked = AskedObservations(
+            service=request.service,
+            components=tuple(request.components),
+            span=Interval(parse_instant(request.start, place="start"), parse_instant(request.end, place="end")),
+            side=request.side,
+            known_at=parse_instant(request.known_at, place="known_at") if request.known_at else None,
+        )
+        found = await self._inquiry.observations(
+            request.agreement_id, asked, after=request.page_token, place="page_token", limit=size + 1, caller=context_of(context).caller
+        )
+        return measurement_pb2.ListObservationsResponse(
+            observations=[_reported(body) for _, body in found[:size]], next_page_token=found[size - 1][0] if len(found) > size else ""
+        )
 
     async def ClaimExclusion(self, request: measurement_pb2.ClaimExclusionRequest, context: Call) -> measurement_pb2.Exclusion:
         claimed = await self._parties.claim_exclusion(
@@ -96,7 +114,8 @@ class MeasurementRpc(MeasurementServicer):
             exclusion_class=request.exclusion_class,
             service=request.service,
             components=list(request.components),
-            interval=Interval(parse_instant(request.start, place="start"), parse_instant(request.end, place="end")),
+            interval=claimed_time(request.start, request.end),
+            tickets=list(request.tickets),
             reason=request.reason,
             context=context_of(context, because=request.reason),
         )
@@ -130,7 +149,7 @@ class MeasurementRpc(MeasurementServicer):
     async def ListDisputes(self, request: measurement_pb2.ListDisputesRequest, context: Call) -> measurement_pb2.Disputes:
         found = await self._parties.disputes(
             request.agreement_id,
-            parse_month(request.period, place="period"),
+            parse_period(request.period, place="period"),
             known_at=parse_instant(request.known_at, place="known_at") if request.known_at else None,
             caller=context_of(context).caller,
         )
@@ -150,17 +169,18 @@ class MeasurementRpc(MeasurementServicer):
     async def ExplainAssessment(self, request: measurement_pb2.ExplainAssessmentRequest, context: Call) -> measurement_pb2.Explanation:
         found = await self._inquiry.explanation(
             request.agreement_id,
-            parse_month(request.period, place="period"),
+            parse_period(request.period, place="period"),
             objective_id=request.objective_id,
             known_at=parse_instant(request.known_at, place="known_at") if request.known_at else None,
             caller=context_of(context).caller,
         )
-        return ParseDict(found, measurement_pb2.Explanation())
+        told = {name: found[name] for name in measurement_pb2.Explanation.DESCRIPTOR.fields_by_name}
+        return ParseDict(told, measurement_pb2.Explanation())
 
     async def GetOutlook(self, request: measurement_pb2.GetOutlookRequest, context: Call) -> measurement_pb2.Outlook:
         found = await self._inquiry.outlook(
             request.agreement_id,
-            parse_month(request.period, place="period"),
+            parse_period(request.period, place="period"),
             known_at=parse_instant(request.known_at, place="known_at") if request.known_at else None,
             caller=context_of(context).caller,
         )
@@ -210,13 +230,25 @@ def _change(request: measurement_pb2.PreviewChangeRequest) -> Change:
             exclusion_class=asked.exclusion_class,
             service=asked.service,
             components=tuple(asked.components),
-            interval=Interval(parse_instant(asked.start, place="exclusion.start"), parse_instant(asked.end, place="exclusion.end")),
+            interval=claimed_time(asked.start, asked.end, below="exclusion."),
+            tickets=tuple(asked.tickets),
             reason=asked.reason,
         )
         if request.HasField("exclusion")
         else None,
         calculator_version=request.calculator_version,
     )
+
+
+def _reported(body: Body) -> measurement_pb2.ReportedObservation:
+    """The observation's fields by kind, as far as the contract has them."""
+    flat = body["observation"]
+    assert isinstance(flat, dict), "an observation is an object"
+    kind, common = flat["kind"], {field.name for field in observations_pb2.Observation.DESCRIPTOR.fields}
+    own = {field.name for field in getattr(observations_pb2.Observation(), kind).DESCRIPTOR.fields}
+    observation = {name: told for name, told in flat.items() if name in common - own}
+    observation[kind] = {name: told for name, told in flat.items() if name in own}
+    return ParseDict({**body, "observation": observation}, measurement_pb2.ReportedObservation())
 
 
 def _exclusion(body: Body) -> measurement_pb2.Exclusion:

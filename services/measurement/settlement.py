@@ -13,7 +13,7 @@ from functools import reduce
 from itertools import zip_longest
 from typing import Literal, assert_never
 
-from services.measurement.interval import NEVER, Spans, clip, difference, intersection, length, union
+from services.measurement.interval import ALL_TIME, NEVER, Spans, clip, complement, difference, intersection, length, union
 from services.measurement.objective import Availability, Disputes, Objective, TermsInForce
 from services.measurement.observation import NOTHING_KNOWN, Evidence, Outage, State, StatusChange
 from services.vocabulary.period import Instant, Interval, Microseconds, start_of_day
@@ -279,7 +279,14 @@ def _holding(changes: Iterable[StatusChange], at: Instant) -> State:
 
 
 def _said(indicator: Availability, evidence: Evidence, seen: Interval, measured_until: Instant) -> dict[str, _Said]:
-    return {component: _said_of(_heard(component, evidence, measured_until), seen) for component in indicator.components}
+    return {
+        component: _within(_said_of(_heard(component, evidence, measured_until), seen), indicator.life_of([component]))
+        for component in indicator.components
+    }
+
+
+def _within(said: _Said, life: Spans) -> _Said:
+    return _Said(down=intersection(said.down, life), unknown=intersection(said.unknown, life))
 
 
 def _said_of(heard: Evidence, seen: Interval) -> _Said:
@@ -312,9 +319,11 @@ def _speaks_of(component: str, evidence: Evidence, measured_until: Instant) -> b
 
 
 def _together(indicator: Availability, down: Mapping[str, Spans]) -> Spans:
-    """When the objective is down: with `all` while every component is, else while any is."""
+    """When the objective is down: with `all` while every component in service is, else while any is."""
     if indicator.combine == "all":
-        return reduce(intersection, (down[component] for component in indicator.components))
+        gone = {component: complement(indicator.life_of([component]), ALL_TIME) for component in indicator.components}
+        none_up = reduce(intersection, (union((*down[component], *gone[component])) for component in indicator.components))
+        return difference(none_up, reduce(intersection, gone.values()))
     return union(span for spans in down.values() for span in spans)
 
 

@@ -7,7 +7,7 @@ its part in the period. A day has the intervals that begin in it. One with no re
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from typing import Literal, TypeVar
@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from services.measurement.figure import DayResult, Figure, SliceResult, Unit, ratio, share_known
+from services.measurement.figure import DayResult, Figure, OutageSpan, SliceResult, Unit, ratio, share_known
 from services.measurement.interval import NEVER, Spans, clip, length, union
 from services.measurement.objective import Empty, IntervalMean, TimeSlices
 from services.measurement.observation import Evidence, Int64s
@@ -113,7 +113,7 @@ def measure_time_slices(indicator: TimeSlices, evidence: Evidence, *, seen: Inte
     if indicator.empty == "undetermined":
         worst = _in_long_runs(could_be_bad, indicator.minimum_consecutive)[within] & (bad | empty) | empty
     in_all = int((~untold).sum()) + len(unknown)
-    return _figure(
+    figure = _figure(
         "slices",
         _Tally(numbers=own[~untold], worth=(~counted[~untold]).astype(np.int64), one=1, unknown=unknown),
         every=indicator.every,
@@ -124,6 +124,7 @@ def measure_time_slices(indicator: TimeSlices, evidence: Evidence, *, seen: Inte
         empty=indicator.empty,
         slices=_bad_slices(filled, own[bad], counted[bad], cause, every=indicator.every, seen=seen),
     )
+    return replace(figure, outages=_outages(figure.slices, indicator.components))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -395,6 +396,24 @@ def _bad_slices(
         )
         for number, counts in zip(numbers.tolist(), counted.tolist(), strict=True)
     ]
+
+
+def _outages(slices: Sequence[SliceResult], components: tuple[str, ...]) -> tuple[OutageSpan, ...]:
+    """Bad slices that adjoin each other are one."""
+    runs: list[list[SliceResult]] = []
+    for each in slices:
+        if each.bad and runs and runs[-1][-1].interval.end == each.interval.start:
+            runs[-1].append(each)
+        elif each.bad:
+            runs.append([each])
+    return tuple(
+        OutageSpan(
+            interval=Interval(run[0].interval.start, run[-1].interval.end),
+            components=components,
+            cause=", ".join(sorted({each.cause for each in run})),
+        )
+        for run in runs
+    )
 
 
 def _empty_slices(lacking: Int64s, empty: Empty, every: Microseconds, seen: Interval) -> list[SliceResult]:

@@ -5,18 +5,22 @@ Works on the caller's connection: what is recorded together commits together. SQ
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import TypeVar
 
+import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
-from services.measurement.batch import Batch, Observations, OutageRow, Series, StatusRow, TicketRow
-from services.measurement.frame import Frame, SampleKind, parts, renumbered, unpacked, without_repeats
+from services.measurement.batch import Batch, Observations, OutageRow, Place, Report, SampleRow, Series, StatusRow, TicketRow
+from services.measurement.frame import VALUES, Frame, SampleKind, parts, renumbered, unpacked, without_repeats
 from services.measurement.observation import STILL_OPEN, State, TicketState
 from services.vocabulary.errors import Conflict
 from services.vocabulary.period import Instant, Interval
+
+R = TypeVar("R", StatusRow, OutageRow, TicketRow)
 
 METADATA = sa.MetaData()
 
@@ -95,6 +99,7 @@ TICKETS = _told(
     sa.Column("step", sa.BigInteger, nullable=False),
 )
 _ASKED_AT_ONCE = 500
+_STATES = {str(state): state for state in State}
 
 
 class BatchNameReused(Conflict):
@@ -146,6 +151,44 @@ def observations(
         counters=_frames(connection, "counter", tenant, span, known_at) if series else (),
         latencies=_frames(connection, "latency", tenant, span, known_at) if series else (),
     )
+
+
+def reports(
+    connection: Connection,
+    *,
+    tenant: str,
+    service: str,
+    components: Collection[str] = (),
+    span: Interval,
+    tickets_in: Interval,
+    known_at: Instant | None = None,
+    after: Place | None = None,
+    limit: int,
+) -> list[Report]:
+    """What touches the span, of each id the revision that counts, in the order in which it became known, behind the place `after`.
+
+    A status touches what it holds for, so the one that holds at the start is among them. Of a ticket it is each step, in a span of its own.
+    No components: all of the service, and steps that name none.
+    """
+    asked = _AskedReports(connection, tenant, service, tuple(sorted(components)), known_at, after, limit)
+    in_time = sa.and_(TICKETS.c.at >= tickets_in.start, TICKETS.c.at < tickets_in.end)
+    found: list[tuple[Place, StatusRow | OutageRow | TicketRow | SampleRow]] = [
+        *_reported_rows(asked, _TICKET, TICKETS, in_time, _ticket_row)
+    ]
+    if span.start < span.end:
+        overlapping = sa.and_(OUTAGES.c.at < span.end, OUTAGES.c.until > span.start)
+        found += _reported_rows(asked, _STATUS, STATUSES, asked.statuses_in(span), _status_row)
+        found += _reported_rows(asked, _OUTAGE, OUTAGES, overlapping, _outage_row)
+        found += _reported_samples(asked, _COUNTER, "counter", span)
+        found += _reported_samples(asked, _LATENCY, "latency", span)
+    reporters: dict[tuple[str, str], tuple[str, str]] = {}
+    told: list[Report] = []
+    for place, row in sorted(found, key=lambda each: each[0])[:limit]:
+        batch = place.source, place.batch
+        if batch not in reporters:
+            reporters[batch] = reporter_of(connection, tenant=tenant, source=place.source, name=place.batch) or ("", "")
+        told.append(Report(place=place, observed=row, reported_by=reporters[batch][0], reason=reporters[batch][1]))
+    return told
 
 
 def reporter_of(connection: Connection, *, tenant: str, source: str, name: str) -> tuple[str, str] | None:
@@ -245,10 +288,11 @@ def _series_of(connection: Connection, tenant: str, services: Collection[str]) -
 def _frames(connection: Connection, kind: SampleKind, tenant: str, span: Interval, known_at: Instant | None) -> list[Frame]:
     """Frames that touch the span, and all corrections: a corrected sample may have been told for another instant."""
     touching = sa.and_(FRAMES.c.last >= span.start, FRAMES.c.first < span.end)
-    found = sa.select(FRAMES.c.base, FRAMES.c.rows).filter_by(tenant=tenant, kind=kind).where(sa.or_(touching, FRAMES.c.revises))
+    columns = FRAMES.c.base, FRAMES.c.rows, FRAMES.c.source
+    found = sa.select(*columns).filter_by(tenant=tenant, kind=kind).where(sa.or_(touching, FRAMES.c.revises))
     if known_at is not None:
         found = found.where(FRAMES.c.recorded_at <= known_at)
-    return [unpacked(kind, row.base, row.rows) for row in connection.execute(found.order_by(FRAMES.c.number))]
+    return [unpacked(kind, row.base, row.rows, source=row.source) for row in connection.execute(found.order_by(FRAMES.c.number))]
 
 
 def _current(table: sa.Table, tenant: str, services: Collection[str], known_at: Instant | None) -> sa.Select[tuple[object, ...]]:
@@ -270,54 +314,184 @@ def _statuses(connection: Connection, tenant: str, services: Collection[str], sp
     age = sa.func.rank().over(partition_by=[before.c.service, before.c.component], order_by=before.c.at.desc())
     aged = sa.select(before, age.label("age")).subquery()
     holding = sa.select(*(aged.c[column.name] for column in STATUSES.c)).where(aged.c.age == 1)
+    named = [STATUSES.c[name].name for name in ("source", "id", "revision", "service", "component", "at", "state")]
     return [
-        StatusRow(
-            source=row.source,
-            id=row.id,
-            revision=row.revision,
-            service=row.service,
-            component=row.component,
-            at=row.at,
-            state=State(row.state),
-        )
+        StatusRow(source=source, id=own_id, revision=revision, service=service, component=component, at=at, state=_STATES[state])
         for select in (holding, inside)
-        for row in connection.execute(select)
+        for source, own_id, revision, service, component, at, state in connection.execute(select).columns(*named)
     ]
 
 
 def _outages(connection: Connection, tenant: str, services: Collection[str], known_at: Instant | None) -> list[OutageRow]:
     """All of them: any outage ever tells that its component reports by outages."""
-    return [
-        OutageRow(
-            source=row.source,
-            id=row.id,
-            revision=row.revision,
-            service=row.service,
-            component=row.component,
-            at=row.at,
-            until=row.until,
-            cause=row.cause,
-        )
-        for row in connection.execute(_current(OUTAGES, tenant, services, known_at))
-    ]
+    return [_outage_row(row) for row in connection.execute(_current(OUTAGES, tenant, services, known_at))]
 
 
 def _tickets(connection: Connection, tenant: str, services: Collection[str], known_at: Instant | None) -> list[TicketRow]:
-    return [
-        TicketRow(
-            source=row.source,
-            id=row.id,
-            revision=row.revision,
-            service=row.service,
-            component=row.component,
-            at=row.at,
-            ticket=row.ticket,
-            state=TicketState(row.state),
-            priority=row.priority,
-            step=row.step,
-        )
-        for row in connection.execute(_current(TICKETS, tenant, services, known_at))
-    ]
+    return [_ticket_row(row) for row in connection.execute(_current(TICKETS, tenant, services, known_at))]
+
+
+def _status_row(row: sa.Row[tuple[object, ...]]) -> StatusRow:
+    return StatusRow(
+        source=row.source,
+        id=row.id,
+        revision=row.revision,
+        service=row.service,
+        component=row.component,
+        at=row.at,
+        state=_STATES[row.state],
+    )
+
+
+def _outage_row(row: sa.Row[tuple[object, ...]]) -> OutageRow:
+    return OutageRow(
+        source=row.source,
+        id=row.id,
+        revision=row.revision,
+        service=row.service,
+        component=row.component,
+        at=row.at,
+        until=row.until,
+        cause=row.cause,
+    )
+
+
+def _ticket_row(row: sa.Row[tuple[object, ...]]) -> TicketRow:
+    return TicketRow(
+        source=row.source,
+        id=row.id,
+        revision=row.revision,
+        service=row.service,
+        component=row.component,
+        at=row.at,
+        ticket=row.ticket,
+        state=TicketState(row.state),
+        priority=row.priority,
+        step=row.step,
+    )
+
+
+# --- reports -----------------------------------------------------------------------------------------------------------
+
+
+_STATUS, _OUTAGE, _TICKET, _COUNTER, _LATENCY = range(5)
+SAMPLES = frozenset({_COUNTER, _LATENCY})
+_Ordering = sa.ColumnElement[int] | sa.ColumnElement[str]
+
+
+@dataclass(frozen=True)
+class _AskedReports:
+    """What `reports` is asked for."""
+
+    connection: Connection
+    tenant: str
+    service: str
+    components: tuple[str, ...]
+    known_at: Instant | None
+    after: Place | None
+    limit: int
+
+    def current(self, table: sa.Table) -> sa.Select[tuple[object, ...]]:
+        rows = _current(table, self.tenant, [self.service], self.known_at)
+        return rows.where(table.c.component.in_(self.components)) if self.components else rows
+
+    def statuses_in(self, span: Interval) -> sa.ColumnElement[bool]:
+        before = self.current(STATUSES).where(STATUSES.c.at <= span.start).subquery()
+        holding = sa.select(before.c.component, sa.func.max(before.c.at)).group_by(before.c.component)
+        inside = sa.and_(STATUSES.c.at >= span.start, STATUSES.c.at < span.end)
+        return sa.or_(inside, sa.tuple_(STATUSES.c.component, STATUSES.c.at).in_(holding))
+
+    def order(self, table: sa.Table) -> list[_Ordering]:
+        """By batch, texts by their code points in both databases."""
+        return [table.c.recorded_at, self.text(table.c.source), self.text(table.c.batch)]
+
+    def text(self, column: sa.Column[str]) -> sa.ColumnElement[str]:
+        return column if self.connection.dialect.name == "sqlite" else sa.collate(column, "C")
+
+    def behind(self, table: sa.Table, kind: int, *within: _Ordering) -> sa.ColumnElement[bool]:
+        """`within` orders what one batch holds of the kind."""
+        if self.after is None:
+            return sa.true()
+        place = self.after[:4] if self.after.kind != kind else self.after[: 4 + len(within)]
+        return sa.tuple_(*self.order(table), _literal(kind), *within[: len(place) - 4]) > sa.tuple_(*map(_literal, place))
+
+
+def _reported_rows(
+    asked: _AskedReports, kind: int, table: sa.Table, touching: sa.ColumnElement[bool], row_of: Callable[[sa.Row[tuple[object, ...]]], R]
+) -> Iterator[tuple[Place, R]]:
+    within = table.c.at, asked.text(table.c.id)
+    rows = asked.current(table).where(touching, asked.behind(table, kind, *within)).order_by(*asked.order(table), *within)
+    for row in asked.connection.execute(rows.limit(asked.limit)):
+        yield Place(row.recorded_at, row.source, row.batch, kind, row.at, row.id), row_of(row)
+
+
+def _reported_samples(asked: _AskedReports, number: int, kind: SampleKind, span: Interval) -> Iterator[tuple[Place, SampleRow]]:
+    """As many as are asked for; no frame is read before it is needed."""
+    connection, left = asked.connection, asked.limit
+    series = {
+        place: named
+        for place, named in _series_of(connection, asked.tenant, [asked.service]).items()
+        if not asked.components or named.component in asked.components
+    }
+    if not series:
+        return
+    highest = _highest_revisions(asked, kind, series)
+    for frame in _frames_behind(asked, number, kind, span):
+        packed = connection.execute(sa.select(FRAMES.c.rows).filter_by(number=frame.number)).scalar_one()
+        samples = unpacked(kind, frame.base, packed, source=frame.source)
+        is_asked = np.isin(samples.rows["series"], list(series)) & (samples.at >= span.start) & (samples.at < span.end)
+        place = Place(frame.recorded_at, frame.source, frame.batch, number, frame.part, -1)
+        if asked.after is not None and asked.after[:-1] == place[:-1]:
+            is_asked[: int(asked.after.minor) + 1] = False
+        for row in np.flatnonzero(is_asked).tolist():
+            key = int(samples.rows["series"][row]), int(samples.rows["id"][row])
+            if samples.rows["revision"][row] >= highest.get(key, 0):
+                yield place._replace(minor=row), _sample_row(samples, row, series[key[0]])
+                left -= 1
+            if not left:
+                return
+
+
+def _frames_behind(asked: _AskedReports, number: int, kind: SampleKind, span: Interval) -> Sequence[sa.Row[int, int, int, str, str, int]]:
+    """The frames that touch the span, without their rows, from the one on in which `after` lies."""
+    columns = FRAMES.c.number, FRAMES.c.base, FRAMES.c.recorded_at, FRAMES.c.source, FRAMES.c.batch, FRAMES.c.part
+    touching = sa.select(*columns).filter_by(tenant=asked.tenant, kind=kind).where(FRAMES.c.last >= span.start, FRAMES.c.first < span.end)
+    if asked.known_at is not None:
+        touching = touching.where(FRAMES.c.recorded_at <= asked.known_at)
+    return asked.connection.execute(
+        touching.where(asked.behind(FRAMES, number, FRAMES.c.part + 1)).order_by(*asked.order(FRAMES), FRAMES.c.part)
+    ).all()
+
+
+def _highest_revisions(asked: _AskedReports, kind: SampleKind, series: Mapping[int, Series]) -> Mapping[tuple[int, int], int]:
+    """Of the samples that were corrected, by series and identity."""
+    found = sa.select(FRAMES.c.base, FRAMES.c.rows).filter_by(tenant=asked.tenant, kind=kind).where(FRAMES.c.revises)
+    if asked.known_at is not None:
+        found = found.where(FRAMES.c.recorded_at <= asked.known_at)
+    highest: dict[tuple[int, int], int] = {}
+    for frame in (unpacked(kind, row.base, row.rows) for row in asked.connection.execute(found)):
+        rows = frame.rows[np.isin(frame.rows["series"], list(series)) & (frame.rows["revision"] > 0)]
+        for number, identity, revision in zip(rows["series"].tolist(), rows["id"].tolist(), rows["revision"].tolist(), strict=True):
+            highest[number, identity] = max(revision, highest.get((number, identity), 0))
+    return highest
+
+
+def _sample_row(samples: Frame, row: int, series: Series) -> SampleRow:
+    sample = samples.rows[row]
+    return SampleRow(
+        source=samples.source,
+        kind=samples.kind,
+        identity=int(sample["id"]),
+        revision=int(sample["revision"]),
+        service=series.service,
+        component=series.component,
+        at=Instant(samples.base + int(sample["offset"])),
+        values=tuple(int(sample[name]) for name in VALUES[samples.kind]),
+    )
+
+
+def _literal(value: int | str) -> _Ordering:
+    return sa.literal(value, sa.BigInteger) if isinstance(value, int) else sa.literal(value, sa.Text)
 
 
 def _insert_new(connection: Connection, table: sa.Table, rows: Sequence[dict[str, object]]) -> int:

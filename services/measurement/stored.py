@@ -1,4 +1,4 @@
-"""The closed list of what this service stores: what was found of a month, and what the parties added. Names and versions, no rule."""
+"""The closed list of what this service stores: what was found of a period, and what the parties added. Names and versions, no rule."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import reduce
 from hashlib import sha256
 from html import escape
 from itertools import pairwise
@@ -16,18 +17,20 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from services.measurement.assessment import ObjectiveResult
-from services.measurement.interval import NEVER, Spans, clip, complement, difference, length, union
+from services.measurement.interval import NEVER, Spans, clip, complement, difference, intersection, length, union
+from services.measurement.objective import Availability
 from services.vocabulary.period import HOUR, MINUTE, Instant, Interval, datetime_of, days_between, start_of_day
 
-Kind = Literal["up", "down", "excluded", "outside", "unknown", "ahead"]
+Kind = Literal["up", "down", "excluded", "outside", "gone", "unknown", "ahead"]
 
-KINDS: tuple[Kind, ...] = ("up", "down", "excluded", "outside", "unknown", "ahead")
+KINDS: tuple[Kind, ...] = ("up", "down", "excluded", "outside", "gone", "unknown", "ahead")
 
 _WORDS: dict[Kind, str] = {
     "up": "up",
     "down": "down",
     "excluded": "excluded",
     "outside": "outside service hours",
+    "gone": "not in service",
     "unknown": "unknown",
     "ahead": "not measured yet",
 }
@@ -36,6 +39,7 @@ _LINES: dict[Kind, str] = {
     "down": '<path d="M0 6L6 0M-1.5 1.5L1.5 -1.5M4.5 7.5L7.5 4.5"/>',
     "excluded": '<circle cx="3" cy="3" r="0.9"/>',
     "outside": '<path d="M3 0V6"/>',
+    "gone": '<path d="M0 3H6M3 0V6"/>',
     "unknown": '<path d="M0 3H6"/>',
     "ahead": '<path d="M0 0L6 6M-1.5 4.5L1.5 7.5M4.5 -1.5L7.5 1.5"/>',
 }
@@ -45,6 +49,7 @@ _LIGHT: dict[str, str] = {
     "down": "#b3261e",
     "excluded": "#cfd9ea",
     "outside": "#e6e6ea",
+    "gone": "#f4f4f6",
     "unknown": "#f3dfa6",
     "ahead": "#ffffff",
     "line": "#44505f",
@@ -56,6 +61,7 @@ _DARK: dict[str, str] = {
     "down": "#ff8a80",
     "excluded": "#33466b",
     "outside": "#33363d",
+    "gone": "#23262c",
     "unknown": "#6b5313",
     "ahead": "#14181f",
     "line": "#b9c3d0",
@@ -92,13 +98,14 @@ def pieces(result: ObjectiveResult, *, measured_until: Instant) -> tuple[Piece, 
     """The result's interval cut without gap or overlap, in order: what counts by what it was, then what does not.
 
     Down is a counted outage, or a slice that counts as bad; where neither is measured (requests, tickets) it is never there. Where two
-    kinds meet, the later of ahead, outside, excluded, down, unknown gives way.
+    kinds meet, the later of ahead, outside, gone, excluded, down, unknown gives way.
     """
     bounds = result.interval
     ahead = clip((Interval(Instant(max(measured_until, bounds.start)), bounds.end),), bounds) if measured_until < bounds.end else NEVER
     told: tuple[tuple[Kind, Spans], ...] = (
         ("ahead", ahead),
         ("outside", result.outside),
+        ("gone", _gone(result)),
         ("excluded", tuple(each.interval for each in result.exclusions if each.counted_as == "exclude")),
         ("down", (*(each.interval for each in result.outages), *(each.interval for each in result.slices if each.bad))),
         ("unknown", result.unknown),
@@ -111,6 +118,15 @@ def pieces(result: ObjectiveResult, *, measured_until: Instant) -> tuple[Piece, 
         found.extend(Piece(kind=kind, interval=span) for span in own)
     found.extend(Piece(kind="up", interval=span) for span in complement(taken, bounds))
     return tuple(sorted(found, key=lambda piece: piece.interval))
+
+
+def _gone(result: ObjectiveResult) -> Spans:
+    """No component was in service, or none of a leg of a journey."""
+    indicator = result.objective.indicator
+    if not result.gaps or not isinstance(indicator, Availability):
+        return union(gap.interval for gap in result.gaps)
+    by_component = (union(gap.interval for gap in result.gaps if component in gap.components) for component in indicator.components)
+    return reduce(intersection, by_component)
 
 
 def timeline_svg(result: ObjectiveResult, *, title: str, zone: ZoneInfo, measured_until: Instant) -> str:

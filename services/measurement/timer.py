@@ -1,4 +1,4 @@
-"""What measurement does without being asked: assesses what is marked, what time alone has changed, and closes ended months.
+"""What measurement does without being asked: assesses what is marked, what time alone has changed, and closes ended periods.
 
 Decides nothing.
 """
@@ -34,11 +34,11 @@ class Assessor:
 
 
 class PeriodTimer:
-    """A runner: looks every so many seconds, by the platform's clock, which months are due.
+    """A runner: looks every so many seconds, by the platform's clock, which periods are due.
 
     To be closed: those whose days after the end are over. To be assessed anew: those for which the instant has come that their last
-    assessment named: once a minute while something is down, when a ticket falls due, when a segment or the month ends. What another
-    process assessed, and what lists show of quiet months, is caught up with once an hour, and at the start.
+    assessment named: once a minute while something is down, when a ticket falls due, when a segment or the period ends. What another
+    process assessed, and what lists show of quiet periods, is caught up with once an hour, and at the start.
     """
 
     name = "period-timer"

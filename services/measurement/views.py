@@ -1,4 +1,4 @@
-"""Read models: how each month of each agreement stands. Rows that could be rebuilt from the log, the terms and the observations."""
+"""Read models: how each period of each agreement stands. Rows that could be rebuilt from the log, the terms and the observations."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from services.measurement import marks
 from services.measurement.credit import BookedCredit
 from services.measurement.judgement import Document, PeriodClosed, PeriodRestated, Reason
 from services.measurement.marks import Cause
+from services.measurement.periods import in_order
 from services.measurement.store import METADATA, insert_into
 from services.measurement.stored import Stored
 from services.vocabulary.money import Money
-from services.vocabulary.period import Instant, Interval, parse_instant, parse_month
+from services.vocabulary.period import Instant, Interval, Period, parse_instant, parse_period
 
 PERIODS = sa.Table(
     "periods",
@@ -57,10 +58,15 @@ def put_running(connection: Connection, document: Document) -> None:
     _put(connection, document, closed=False)
 
 
-def months(connection: Connection, agreement_id: str, *, after: str, limit: int) -> Sequence[Document]:
-    """In the order of time, beginning behind `after` ("": at the first)."""
-    found = sa.select(PERIODS.c.document).where(PERIODS.c.agreement_id == agreement_id, PERIODS.c.period > after)
-    return [json.loads(row.document) for row in connection.execute(found.order_by(PERIODS.c.period).limit(limit))]
+def months(connection: Connection, agreement_id: str, *, after: Period | None, limit: int) -> Sequence[Document]:
+    """In the order of time, beginning behind `after` (None: at the first). Texts of periods have another order, so theirs is made here."""
+    own = PERIODS.c.agreement_id == agreement_id
+    known = (_period(row.period) for row in connection.execute(sa.select(PERIODS.c.period).where(own)))
+    behind = sorted((period for period in known if after is None or in_order(period) > in_order(after)), key=in_order)
+    page = [str(period) for period in behind[:limit]]
+    found = connection.execute(sa.select(PERIODS.c.period, PERIODS.c.document).where(own, PERIODS.c.period.in_(page)))
+    documents = {row.period: row.document for row in found}
+    return [json.loads(documents[period]) for period in page]
 
 
 def closed_months(connection: Connection) -> set[tuple[str, str]]:
@@ -69,20 +75,24 @@ def closed_months(connection: Connection) -> set[tuple[str, str]]:
     return {(row.agreement_id, row.period) for row in connection.execute(found)}
 
 
-def booked(connection: Connection, agreement_id: str, *, before: str, known_at: Instant | None) -> Sequence[BookedCredit]:
-    """What each closed month before a period paid, by its newest revision known then, in the order of time."""
-    found = sa.select(BOOKED).where(BOOKED.c.agreement_id == agreement_id, BOOKED.c.period < before)
+def booked(connection: Connection, agreement_id: str, *, known_at: Instant | None) -> Sequence[BookedCredit]:
+    """What each closed period paid, by its newest revision known then."""
+    found = sa.select(BOOKED).where(BOOKED.c.agreement_id == agreement_id)
     if known_at is not None:
         found = found.where(BOOKED.c.recorded_at <= known_at)
     newest = {row.period: row for row in connection.execute(found.order_by(BOOKED.c.period, BOOKED.c.revision))}
     return [
         BookedCredit(
-            month=parse_month(row.period, place="period"),
+            month=_period(row.period),
             amount=Money(Decimal(row.amount), row.currency),
             charge=Money(Decimal(row.charge), row.currency),
         )
         for row in newest.values()
     ]
+
+
+def _period(text: str) -> Period:
+    return parse_period(text, place="period")
 
 
 def _book(connection: Connection, document: Document) -> None:
@@ -102,7 +112,7 @@ def _book(connection: Connection, document: Document) -> None:
 
 
 def _moves_the_year(stated: PeriodClosed | PeriodRestated) -> bool:
-    """It booked something, or something else than before: a later month may have been judged without it."""
+    """It booked something, or something else than before: a later period may have been judged without it."""
     if isinstance(stated, PeriodRestated):
         return Decimal(stated.credit_difference) != 0
     credit = stated.assessment["credit"]

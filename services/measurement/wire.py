@@ -19,9 +19,13 @@ from upheld.agreements.v1 import terms_pb2
 from upheld.measurement.v1 import assessment_pb2
 
 from services.measurement.assessment import Assessment, ObjectiveResult
+from services.measurement.batch import OutageRow, Report, SampleRow, StatusRow, TicketRow
+from services.measurement.citation import ref_of, sample_name
 from services.measurement.credit import Credit, CreditLine
 from services.measurement.error_budget import Progress
 from services.measurement.figure import DayResult, ExclusionSpan, OutageSpan, SliceResult, TicketResult
+from services.measurement.frame import VALUES
+from services.measurement.interval import ALL_TIME
 from services.measurement.judgement import Document, Leaf, ResultDocument
 from services.measurement.objective import (
     Availability,
@@ -49,10 +53,25 @@ from services.measurement.objective import (
     TermsInForce,
     TimeSlices,
 )
+from services.measurement.observation import STILL_OPEN
+from services.measurement.settlement import Side
 from services.vocabulary.calendar import WEEKDAYS, Calendar, Hours
 from services.vocabulary.errors import invalid
 from services.vocabulary.money import parse_money
-from services.vocabulary.period import SECOND, Instant, Interval, Microseconds, instant_text, parse_day, parse_instant, parse_zone
+from services.vocabulary.period import (
+    LATEST_FROM_DAY,
+    LONGEST_ROLLING,
+    SECOND,
+    Cycle,
+    Every,
+    Instant,
+    Interval,
+    Microseconds,
+    instant_text,
+    parse_day,
+    parse_instant,
+    parse_zone,
+)
 from services.vocabulary.ratio import exact, floored_percent, parse_percent, plain_decimal, trimmed_percent
 
 SPREAD_DECIMALS = 4
@@ -71,7 +90,7 @@ _RESULT_BEFORE: ResultDocument = {
     "needed": "",
     "scale": 1,
 }
-_TICKET_BEFORE: Leaf = {"counted_us": 0, "allowed_us": 0, "clock": ""}
+_TICKET_BEFORE: Leaf = {"counted_us": 0, "allowed_us": 0, "clock": "", "excluded_by": ""}
 
 T = TypeVar("T", bound=str)
 N = TypeVar("N")
@@ -92,12 +111,13 @@ def terms_of(message: terms_pb2.Terms, *, version: int) -> Terms:
     zone = parse_zone(message.zone)
     calendars = {each.id: _calendar(each, message.zone) for each in message.calendars}
     classes = exclusion_classes_of(message)
+    lives = {service.id: _lives(service) for service in message.services}
     return Terms(
         version=version,
         zone=zone,
         effective=parse_day(message.effective_on, place="effective_on"),
         ends=parse_day(message.ends_on, place="ends_on") if message.ends_on else None,
-        objectives=tuple(_objective(each, calendars) for each in message.objectives),
+        objectives=tuple(_objective(each, calendars, lives.get(each.service, {})) for each in message.objectives),
         maintenance=tuple(_maintenance(each, classes) for each in message.maintenance),
         recurring=tuple(_recurring(each, classes) for each in message.recurring_maintenance),
         credit=_credit_rule(message.credit, calendars) if message.HasField("credit") and message.credit.currency else None,
@@ -105,6 +125,7 @@ def terms_of(message: terms_pb2.Terms, *, version: int) -> Terms:
         close_after_days=message.close_after_days,
         hard_close_after_days=message.hard_close_after_days or None,
         disputes=_one_of(message.disputes, get_args(Disputes), place="disputes", otherwise="provider"),
+        cycle=_cycle(message.period),
     )
 
 
@@ -152,6 +173,7 @@ def document_of(assessment: Assessment) -> Document:
         "credit_difference": "",
         "changes": [],
         "zone": assessment.zone.key,
+        "tz_database": assessment.tz_database,
     }
 
 
@@ -205,7 +227,7 @@ def as_written_now(document: Document) -> Document:
     objectives, credit = document["objectives"], document["credit"]
     assert isinstance(objectives, list), "a document lists its objectives"
     results: list[int | ResultDocument] = [result_as_written_now(each) for each in objectives if isinstance(each, dict)]
-    before: Document = {"credit_difference": "", "changes": []}
+    before: Document = {"credit_difference": "", "changes": [], "tz_database": ""}
     return {**before, **document, "objectives": results, "credit": _credit_as_written_now(credit) if isinstance(credit, dict) else None}
 
 
@@ -227,7 +249,14 @@ def result_message(document: ResultDocument) -> assessment_pb2.ObjectiveResult:
 
 def _credit_as_written_now(credit: ResultDocument) -> ResultDocument:
     amount = str(credit["amount"])
-    before: ResultDocument = {"lines": [], "paid": Decimal(amount) > 0, "calculated": amount, "claim_until": "", "yearly_capped": False}
+    before: ResultDocument = {
+        "lines": [],
+        "paid": Decimal(amount) > 0,
+        "calculated": amount,
+        "claim_until": "",
+        "yearly_capped": False,
+        "period_charge": credit["monthly_charge"],
+    }
     return {**before, **credit}
 
 
@@ -248,6 +277,16 @@ def _calendar(message: terms_pb2.Calendar, zone: str) -> Calendar:
     )
 
 
+def _cycle(message: terms_pb2.AgreementPeriod) -> Cycle:
+    """Absent: calendar months."""
+    every = _one_of(message.every, get_args(Every), place="period.every", otherwise="month")
+    if every == "rolling" and not 0 < message.days <= LONGEST_ROLLING:
+        raise invalid("period.days", f"must be 1 to {LONGEST_ROLLING}, not {message.days}")
+    if not 0 <= message.from_day <= LATEST_FROM_DAY:
+        raise invalid("period.from_day", f"must be 2 to {LATEST_FROM_DAY}, not {message.from_day}")
+    return Cycle(every=every, from_day=message.from_day or 1, days=message.days)
+
+
 def _exclusion_class(message: terms_pb2.ExclusionClass) -> ExclusionClass:
     return ExclusionClass(
         id=message.id,
@@ -258,8 +297,20 @@ def _exclusion_class(message: terms_pb2.ExclusionClass) -> ExclusionClass:
     )
 
 
-def _objective(message: terms_pb2.Objective, calendars: Mapping[str, Calendar]) -> Objective:
-    indicator = _indicator(message.indicator, calendars)
+def _lives(service: terms_pb2.Service) -> Mapping[str, Interval]:
+    """Of the components that are in service for a part of all time."""
+    return {
+        each.id: Interval(
+            parse_instant(each.in_service_from, place="in_service_from") if each.in_service_from else ALL_TIME.start,
+            parse_instant(each.in_service_until, place="in_service_until") if each.in_service_until else ALL_TIME.end,
+        )
+        for each in service.components
+        if each.in_service_from or each.in_service_until
+    }
+
+
+def _objective(message: terms_pb2.Objective, calendars: Mapping[str, Calendar], lives: Mapping[str, Interval]) -> Objective:
+    indicator = _indicator(message.indicator, calendars, lives)
     return Objective(
         id=message.id,
         name=message.name,
@@ -299,10 +350,10 @@ def _credit_formula(message: terms_pb2.CreditFormula) -> CreditFormula:
             raise invalid("credit_formula", f"is of no kind that this calculator knows: {unknown}")
 
 
-def _indicator(message: terms_pb2.Indicator, calendars: Mapping[str, Calendar]) -> Indicator:
+def _indicator(message: terms_pb2.Indicator, calendars: Mapping[str, Calendar], lives: Mapping[str, Interval]) -> Indicator:
     match message.WhichOneof("kind"):
         case "availability":
-            return _availability(message.availability, calendars)
+            return _availability(message.availability, calendars, lives)
         case "request_ratio":
             return RequestRatio(components=tuple(message.request_ratio.components))
         case "interval_mean":
@@ -331,7 +382,7 @@ def _indicator(message: terms_pb2.Indicator, calendars: Mapping[str, Calendar]) 
             raise invalid("indicator", f"is of no kind that this calculator knows: {unknown}")
 
 
-def _availability(message: terms_pb2.Availability, calendars: Mapping[str, Calendar]) -> Availability:
+def _availability(message: terms_pb2.Availability, calendars: Mapping[str, Calendar], lives: Mapping[str, Interval]) -> Availability:
     return Availability(
         components=tuple(message.components),
         combine=_one_of(message.combine, ("any", "all", "pool"), place="combine", otherwise="any"),
@@ -341,6 +392,7 @@ def _availability(message: terms_pb2.Availability, calendars: Mapping[str, Calen
         maintenance=_one_of(message.maintenance, ("exclude", "up", "down"), place="maintenance", otherwise="exclude"),
         minimum_outage=_minimum_outage(message.minimum_outage) if message.HasField("minimum_outage") else None,
         hours=_hours(message.hours, calendars),
+        lives=tuple((component, lives[component]) for component in message.components if component in lives),
     )
 
 
@@ -575,6 +627,7 @@ def _ticket(ticket: TicketResult) -> Leaf:
         "counted_us": ticket.counted_us,
         "allowed_us": ticket.allowed_us,
         "clock": ticket.clock,
+        "excluded_by": ticket.excluded_by,
     }
 
 
@@ -588,6 +641,49 @@ def _slice(each: SliceResult) -> Leaf:
         "bad": each.bad,
         "cause": each.cause,
     }
+
+
+def report_of(report: Report, *, side: Side) -> dict[str, object]:
+    """`ReportedObservation` in its JSON form, the observation as a source writes it. What is not there is left out."""
+    place, observed = report.place, report.observed
+    own_id = sample_name(observed.identity) if isinstance(observed, SampleRow) else observed.id
+    return {
+        "ref": ref_of(side, place.source, own_id),
+        "source": place.source,
+        "batch": place.batch,
+        "observation": _observation(observed),
+        "recorded_at": instant_text(Instant(place.recorded_at)),
+        "reported_by": report.reported_by,
+        "reason": report.reason,
+    }
+
+
+def _observation(row: StatusRow | OutageRow | TicketRow | SampleRow) -> dict[str, object]:
+    told: dict[str, object] = {"service": row.service, "component": row.component, "observed_at": instant_text(row.at)}
+    if not isinstance(row, SampleRow):
+        told["id"] = row.id
+    told["revision"] = row.revision
+    match row:
+        case StatusRow():
+            return {"kind": "status", **told, "state": str(row.state)}
+        case OutageRow():
+            until = {} if row.until == STILL_OPEN else {"until": instant_text(row.until)}
+            return {"kind": "outage", **told, **until, "cause": row.cause}
+        case TicketRow():
+            return {
+                "kind": "ticket",
+                **told,
+                "ticket": row.ticket,
+                "state": str(row.state),
+                "priority": row.priority,
+                "order": row.step,
+            }
+        case SampleRow():
+            if row.kind == "latency":
+                return {"kind": "latency", **told, "ms": _milliseconds(row.values[0])}
+            return {"kind": "counter", **told, **dict(zip(VALUES["counter"], row.values, strict=True))}
+        case _:
+            assert_never(row)
 
 
 def _milliseconds(us: int) -> str:
@@ -610,6 +706,7 @@ def _credit(credit: Credit | None) -> ResultDocument | None:
         "calculated": str(credit.calculated),
         "claim_until": "" if credit.claim_until is None else credit.claim_until.isoformat(),
         "yearly_capped": credit.yearly_capped,
+        "period_charge": str(credit.period_charge),
     }
 
 

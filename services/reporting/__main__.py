@@ -24,9 +24,9 @@ from services.reporting.pages import Pages
 from services.reporting.permissions import PERMISSIONS
 
 VERSION = "1.0"
-DOCS = """What was promised, what was kept and what was done about it, for each agreement and month.
+DOCS = """What was promised, what was kept and what was done about it, for each agreement and period.
 
-A report is issued when a month is closed, once more for each restatement, and never changed. `live=true` adds what is known since."""
+A report is issued when a period is closed, once more for each restatement, and never changed. `live=true` adds what is known since."""
 PATHS = (api.PREFIX, portal.PREFIX)
 
 

@@ -19,9 +19,17 @@ from services.reporting.views import IssuedReport, page_start, parse_page_start
 PREFIX = "/v1/reports"
 
 AgreementId = Annotated[str, Path(description="The agreement's id", examples=["6f1d3c1e-3d0a-4a53-9d2b-0d1c5a3a0f11"])]
-_MONTH = r"^(199\d|2[01]\d\d)-(0[1-9]|1[0-2])$"
-Period = Annotated[str, Path(description="A calendar month", examples=["2026-03"], json_schema_extra={"pattern": _MONTH})]
-Revision = Annotated[int | None, Query(ge=1, le=1_000_000, description="Which revision of a closed month; the newest unless given")]
+_YEAR, _MONTH = r"(199\d|2[01]\d\d)", r"(0[1-9]|1[0-2])"
+PERIOD_FORMS = rf"^{_YEAR}(-{_MONTH}|-Q[1-4]|-W(0[1-9]|[1-4]\d|5[0-3])|-{_MONTH}-(0[1-9]|[12]\d|3[01])--P(1M|1Y|1Y1D|[1-9]\d{{0,2}}D))?$"
+Period = Annotated[
+    str,
+    Path(
+        description="A period of the agreement: a month, quarter, year or ISO week, or its first day and its length",
+        examples=["2026-03", "2026-Q1", "2026", "2026-W10", "2026-03-15--P1M", "2026-03-15--P1Y", "2026-02-14--P30D"],
+        json_schema_extra={"pattern": PERIOD_FORMS},
+    ),
+]
+Revision = Annotated[int | None, Query(ge=1, le=1_000_000, description="Which revision of a closed period; the newest unless given")]
 
 
 class ReportItem(BaseModel):
@@ -62,7 +70,7 @@ def routes(reports: Reports, pages: Pages) -> APIRouter:
         paging: Paging,
         agreement_id: Annotated[str, Query(description="Only reports on this agreement")] = "",
     ) -> dict[str, object]:
-        """Issued reports, the newest month first, every revision of it."""
+        """Issued reports, the newest period first, every revision of it."""
         found = await reports.issued_reports(
             context.caller, agreement_id=agreement_id, after=parse_page_start(paging.cursor, place="cursor"), limit=paging.limit + 1
         )
@@ -80,7 +88,7 @@ def routes(reports: Reports, pages: Pages) -> APIRouter:
         live: Annotated[bool, Query(description="Add `since_then`: what changed after the report was issued")] = False,
         if_none_match: Annotated[str | None, Header(description="The ETag of the report that is already there")] = None,
     ) -> Response:
-        """The report on a month. Issued ones are the same bytes for ever; a month that is not closed is answered to date, `provisional`."""
+        """The report on a period. Issued ones are the same bytes for ever; one that is not closed is answered to date, `provisional`."""
         answer = await reports.get(context.caller, agreement_id, period, revision)
         body, tag = answer.document, answer.etag
         if live and not answer.provisional:

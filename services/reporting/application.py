@@ -18,12 +18,13 @@ from services.chassis.identity import caller_of_service
 from services.chassis.repository import Repository
 from services.chassis.telemetry import current_traceparent, span
 from services.reporting.issue import Issued, ReportIssued, issue, stream_of
-from services.reporting.material import Agreement, Assessment, EarlyWarning, Improvement, PeriodResult
+from services.reporting.material import Agreement, Assessment, EarlyWarning, Improvement, PeriodResult, time_of
 from services.reporting.report import (
     Report,
     ReportBeingIssued,
     ReportNotFound,
     SinceThen,
+    before,
     document,
     has_run,
     is_fully_told,
@@ -33,10 +34,10 @@ from services.reporting.report import (
 from services.reporting.views import Due, IssuedReport, Views
 from services.vocabulary.errors import NotFound, Unavailable
 from services.vocabulary.identity import Caller
-from services.vocabulary.period import Month, instant_of, instant_text, month_of, parse_month, parse_zone
+from services.vocabulary.period import Period, day_of, in_time, instant_of, instant_text, parse_period, parse_zone
 
 SERVICE = "reporting"
-MONTHS_SHOWN = 12
+PERIODS_SHOWN = 12
 _ASKED_AT_ONCE = 8
 _AGREEMENTS_SHOWN = 50
 _REPORTS_SHOWN = 60
@@ -47,7 +48,7 @@ _LOOKED_AT_EVERY_S = 0.05
 
 
 class Measuring(Protocol):
-    """Measurement's answer on a month that runs; refuses with `NotFound` or `Unavailable`."""
+    """Measurement's answer on a period that runs; refuses with `NotFound` or `Unavailable`."""
 
     async def assessment(self, agreement_id: str, period: str) -> Assessment: ...
 
@@ -70,7 +71,7 @@ class Answer:
 class Overview:
     """An agreement at a glance, `closed` oldest first; among several, without its reports and improvements.
 
-    `running` is None where no month runs, or where measurement is out of reach (`reachable` False).
+    `running` is None where no period runs, or where measurement is out of reach (`reachable` False).
     """
 
     agreement: Agreement
@@ -91,32 +92,32 @@ class Reports:
         self._clock = clock
 
     async def get(self, caller: Caller, agreement_id: str, period: str, revision: int | None = None) -> Answer:
-        """The issued report, the newest unless a revision is named; for a month that is not closed the provisional one, made now.
+        """The issued report, the newest unless a revision is named; for a period that is not closed the provisional one, made now.
 
-        Waits through the moment between a month's close and the issue of its report. Refuses with `Invalid` what is no month, with
+        Waits through the moment between a period's close and the issue of its report. Refuses with `Invalid` what is no period, with
         `ReportNotFound`, and with `ReportBeingIssued` where that moment does not end.
         """
-        month = parse_month(period, place="period")
+        asked = parse_period(period, place="period")
         agreement = await self._seen(caller, agreement_id)
         until = monotonic() + _ISSUED_WITHIN_S
         while True:
             try:
-                return await self._report(agreement, month, revision)
+                return await self._report(agreement, asked, revision)
             except ReportBeingIssued:
                 if monotonic() > until:
                     raise
                 await asyncio.sleep(_LOOKED_AT_EVERY_S)
 
-    async def _report(self, agreement: Agreement, month: Month, revision: int | None) -> Answer:
-        period = str(month)
+    async def _report(self, agreement: Agreement, asked: Period, revision: int | None) -> Answer:
+        period = str(asked)
         issued = await self._views.issued(agreement.id, period, revision)
         if issued is not None:
             return _answer(issued)
         if await self._views.result(agreement.id, period, revision) is not None:
             raise ReportBeingIssued(period)
-        if revision is not None or not has_run(agreement, month, now=self._now()):
+        if revision is not None or not has_run(agreement, asked, now=self._now()):
             raise ReportNotFound(agreement.id, period, revision)
-        return await self._provisional(agreement, month)
+        return await self._provisional(agreement, period)
 
     async def since(self, caller: Caller, issued: Report) -> SinceThen:
         """What changed after that report was issued."""
@@ -133,7 +134,7 @@ class Reports:
     async def issued_reports(
         self, caller: Caller, *, agreement_id: str, after: tuple[str, str, int] | None, limit: int
     ) -> list[IssuedReport]:
-        """The issued reports that the caller may see, newest month first."""
+        """The issued reports that the caller may see, newest period first."""
         return await self._views.issued_reports(reader=_reader(caller), agreement_id=agreement_id, after=after, limit=limit)
 
     async def overviews(self, caller: Caller) -> list[Overview]:
@@ -143,13 +144,13 @@ class Reports:
 
         async def one(agreement: Agreement) -> Overview:
             async with at_once:
-                return await self._overview(agreement, months=1)
+                return await self._overview(agreement, periods=1)
 
         return list(await asyncio.gather(*(one(agreement) for agreement in found)))
 
     async def overview(self, caller: Caller, agreement_id: str) -> Overview:
-        """One agreement with its last months, its reports and improvements."""
-        glance = await self._overview(await self._seen(caller, agreement_id), months=MONTHS_SHOWN)
+        """One agreement with its last periods, its reports and improvements."""
+        glance = await self._overview(await self._seen(caller, agreement_id), periods=PERIODS_SHOWN)
         return replace(
             glance,
             reports=tuple(await self.issued_reports(caller, agreement_id=agreement_id, after=None, limit=_REPORTS_SHOWN)),
@@ -162,20 +163,20 @@ class Reports:
             raise ReportNotFound(agreement_id)
         return agreement
 
-    async def _provisional(self, agreement: Agreement, month: Month) -> Answer:
+    async def _provisional(self, agreement: Agreement, period: str) -> Answer:
         try:
-            assessment = await self._measuring.assessment(agreement.id, str(month))
+            assessment = await self._measuring.assessment(agreement.id, period)
         except NotFound:
-            raise ReportNotFound(agreement.id, str(month)) from None
+            raise ReportNotFound(agreement.id, period) from None
         if assessment.closed:
-            raise ReportBeingIssued(str(month))
+            raise ReportBeingIssued(period)
         made = await _made(self._views, agreement, PeriodResult(assessment=assessment), known_at=self._now())
         written = document(made)
         return Answer(report=made, document=written, etag=_etag(sha256(written).hexdigest()), issued_at="")
 
-    async def _overview(self, agreement: Agreement, *, months: int) -> Overview:
-        closed = await self._views.results(agreement.id, limit=months)
-        running, reachable = await self._running(agreement, closed_until=closed[-1].period if closed else "")
+    async def _overview(self, agreement: Agreement, *, periods: int) -> Overview:
+        closed = await self._views.results(agreement.id, limit=periods)
+        running, reachable = await self._running(agreement, latest=closed[-1] if closed else None)
         return Overview(
             agreement=agreement,
             running=running,
@@ -184,13 +185,14 @@ class Reports:
             warnings=tuple(await self._views.warnings(agreement.id, running.period)) if running else (),
         )
 
-    async def _running(self, agreement: Agreement, *, closed_until: str) -> tuple[Assessment | None, bool]:
-        now = self._now()
-        month = month_of(instant_of(self._clock.now()), parse_zone(agreement.newest.zone))
-        if str(month) <= closed_until or not has_run(agreement, month, now=now):
+    async def _running(self, agreement: Agreement, *, latest: Assessment | None) -> tuple[Assessment | None, bool]:
+        today = day_of(instant_of(self._clock.now()), parse_zone(agreement.newest.zone))
+        period = agreement.in_force_on(today).cycle.period_on(today, term_begins=agreement.first_day)
+        is_closed = latest is not None and in_time(period) <= time_of(latest.period)
+        if is_closed or not has_run(agreement, period, now=self._now()):
             return None, True
         try:
-            return await self._measuring.assessment(agreement.id, str(month)), True
+            return await self._measuring.assessment(agreement.id, str(period)), True
         except NotFound:
             return None, True
         except Unavailable:
@@ -201,7 +203,7 @@ class Reports:
 
 
 class Issuer:
-    """Issues a report for every closed month that lacks one, in the order of months and revisions. Runs until cancelled.
+    """Issues a report for every closed period that lacks one, in the order of periods and revisions. Runs until cancelled.
 
     A result may arrive before the terms it was judged by, which come from another service, or before its breaches: it is left for later
     until they are there. For a breach that was never told the report waits `patience_s` of real time, then tells what is known.
@@ -277,11 +279,11 @@ def read(written: bytes) -> Report:
 
 async def _made(views: Views, agreement: Agreement, result: PeriodResult, *, known_at: str) -> Report:
     period = result.assessment.period
-    before = await views.result(agreement.id, str(parse_month(period, place="period").previous))
+    previous = await views.result(agreement.id, str(before(agreement, parse_period(period, place="period"))))
     return report(
         agreement=agreement,
         result=result,
-        previous=before.assessment if before else None,
+        previous=previous.assessment if previous else None,
         breaches=await views.breaches(agreement.id, period),
         warnings=await views.warnings(agreement.id, period),
         improvements=await views.improvements(agreement.id),
@@ -302,7 +304,7 @@ def _reader(caller: Caller) -> str | None:
 
 
 def _parent(due: Due) -> str:
-    # A span id made from the event that closed the month: the same cause gives the same parent.
+    # A span id made from the event that closed the period: the same cause gives the same parent.
     return f"00-{due.trace_id}-{sha256(due.event_id.encode()).hexdigest()[:16]}-01" if due.trace_id else ""
 
 

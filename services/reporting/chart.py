@@ -40,7 +40,7 @@ class DayCell:
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """One month of a trend; an empty `percent` leaves a gap."""
+    """One period of a trend; an empty `percent` leaves a gap."""
 
     label: str
     percent: str
@@ -71,7 +71,7 @@ def day_strip(*, key: str, title: str, description: str, cells: Sequence[DayCell
 def result_line(
     *, key: str, title: str, description: str, result: str, target: str, mark: Mark, lower: str, upper: str, previous: str
 ) -> str:
-    """Result and target on one axis that ends at 100 %, begins below the least; bounds and previous month where there are any."""
+    """Result and target on one axis that ends at 100 %, begins below the least; bounds and previous period where there are any."""
     known = [Fraction(text) for text in (result, target, lower, upper, previous) if text]
     axis = _Axis(low=_below(known), high=Fraction(100), start=40, length=_WIDTH - 80)
     parts = [f'<line class="axis" x1="{_n(axis.start)}" y1="34" x2="{_n(axis.start + axis.length)}" y2="34"/>']
@@ -105,8 +105,8 @@ def budget_gauge(*, key: str, title: str, description: str, spent_percent: str) 
 
 
 def trend(*, key: str, title: str, description: str, points: Sequence[Point]) -> str:
-    """Attainment over months, each against the target of its time."""
-    assert points, "a trend has at least one month"
+    """Attainment over periods, each against the target of its time."""
+    assert points, "a trend has at least one period"
     top, bottom, left = 240, 1240, 620
     known = [Fraction(text) for point in points for text in (point.percent, point.target) if text]
     axis = _Axis(low=_below(known), high=Fraction(100), start=0, length=bottom - top)

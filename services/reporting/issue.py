@@ -1,6 +1,6 @@
-"""The issuing of a report: once for each revision of a closed month, kept word for word. Pure; opens no store.
+"""The issuing of a report: once for each revision of a closed period, kept word for word. Pure; opens no store.
 
-An issued report is never changed. What becomes known later is told in the next revision or in the next month's report.
+An issued report is never changed. What becomes known later is told in the next revision or in the next period's report.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class ReportIssued:
 
 @dataclass(frozen=True, kw_only=True)
 class Issued:
-    """The newest revision that was issued for an agreement and month."""
+    """The newest revision that was issued for an agreement and period."""
 
     revision: int
 
@@ -32,7 +32,7 @@ EVENTS: dict[str, type[ReportIssued]] = {"report.issued.v1": ReportIssued}
 
 
 def stream_of(agreement_id: str, period: str) -> UUID:
-    """The stream of an agreement's month: derived, so that issuing again finds what was issued."""
+    """The stream of an agreement's period: derived, so that issuing again finds what was issued."""
     return uuid5(NAMESPACE_URL, f"upheld:report:{agreement_id}:{period}")
 
 

@@ -1,13 +1,16 @@
 """What a report is made from: agreements, results, breaches and improvements as the other services told them. Pure; asks nobody.
 
-Instants are RFC 3339 texts in UTC, months "2026-03", days civil dates, percentages floored decimal texts, exact ratios "n/d".
+Instants are RFC 3339 texts in UTC, periods "2026-03", days civil dates, percentages floored decimal texts, exact ratios "n/d".
 An empty text is an absence.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal
+
+from services.vocabulary.period import MONTHLY, Cycle, in_time, parse_day, parse_period
 
 Verdict = Literal["met", "breached", "undetermined", "not-applicable"]
 Unit = Literal["us", "requests", "tickets", "slices", "objectives", "10^-18 intervals"]
@@ -235,6 +238,7 @@ class Terms:
     objectives: tuple[ObjectiveTerms, ...]
     credit: CreditTerms | None
     calendars: tuple[Calendar, ...] = ()
+    cycle: Cycle = MONTHLY
 
     def party(self, role: str) -> Party | None:
         return next((party for party in self.parties if party.role == role), None)
@@ -261,6 +265,15 @@ class Agreement:
     @property
     def newest(self) -> Terms:
         return self.versions[-1]
+
+    @property
+    def first_day(self) -> date:
+        """Of its term; its contract years begin on its anniversaries."""
+        return parse_day(self.versions[0].effective_on, place="effective_on")
+
+    def in_force_on(self, day: date) -> Terms:
+        """The version that counts on a civil day; the first one before them all."""
+        return next((terms for terms in reversed(self.versions) if terms.effective_on <= day.isoformat()), self.versions[0])
 
     def judged_by(self, numbers: tuple[int, ...]) -> tuple[Terms, ...]:
         """The versions a result names; the newest where it names none."""
@@ -333,7 +346,7 @@ class Slice:
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """Where a running month stands; the two percentages are never mixed. Budgets are exact ratios in the objective's unit."""
+    """Where a running period stands; the two percentages are never mixed. Budgets are exact ratios in the objective's unit."""
 
     to_date_percent: str
     if_nothing_else_fails_percent: str
@@ -399,9 +412,10 @@ class CreditLine:
 
 @dataclass(frozen=True, kw_only=True)
 class CreditResult:
-    """The credit of a month over all objectives; `percent` after the cap, `amount` is what is to be paid of what was `calculated`.
+    """The credit of a period over all objectives; `percent` after the cap, `amount` is what is to be paid of what was `calculated`.
 
-    Not `paid`: the amount is not above the agreed minimum. An empty `calculated` is that of results told before there were minimums.
+    `period_charge` is what the percentage is of: the monthly charge times the months of the period. Not `paid`: the amount is not above the
+    agreed minimum. An empty `calculated` is that of results told before there were minimums.
     """
 
     currency: str
@@ -414,11 +428,12 @@ class CreditResult:
     calculated: str = ""
     claim_until: str = ""
     yearly_capped: bool = False
+    period_charge: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Assessment:
-    """A month's results; `revision` 0 while open, 1 at close, one more for each restatement."""
+    """A period's results; `revision` 0 while open, 1 at close, one more for each restatement."""
 
     agreement_id: str
     period: str
@@ -433,20 +448,21 @@ class Assessment:
     calculator_version: str
     recorded_at: str
     terms_versions: tuple[int, ...]
+    tz_database: str = ""
 
     def segments(self, objective_id: str) -> tuple[ObjectiveResult, ...]:
-        """One result, or one for each part of the month where an amendment split it, in the order of time."""
+        """One result, or one for each part of the period where an amendment split it, in the order of time."""
         return tuple(result for result in self.objectives if result.objective_id == objective_id)
 
     def told_of(self, objective_id: str) -> ObjectiveResult | None:
-        """The result that stands for the month where only one is shown: the first breached part, else the last."""
+        """The result that stands for the period where only one is shown: the first breached part, else the last."""
         parts = self.segments(objective_id)
         return next((part for part in parts if part.verdict == "breached"), parts[-1] if parts else None)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Restatement:
-    """Why a closed month has a newer result, and the result it replaces."""
+    """Why a closed period has a newer result, and the result it replaces."""
 
     cause: str
     credit_difference: str
@@ -455,7 +471,7 @@ class Restatement:
 
 @dataclass(frozen=True, kw_only=True)
 class PeriodResult:
-    """A closed month as measurement told it; `restatement` is None for the first revision."""
+    """A closed period as measurement told it; `restatement` is None for the first revision."""
 
     assessment: Assessment
     restatement: Restatement | None = None
@@ -474,7 +490,7 @@ class Breach:
 
 @dataclass(frozen=True, kw_only=True)
 class EarlyWarning:
-    """The agreed share of an error budget was spent while the month ran."""
+    """The agreed share of an error budget was spent while the period ran."""
 
     objective_id: str
     period: str
@@ -528,3 +544,8 @@ class Improvement:
     approved_at: str = ""
     implemented_on: str = ""
     verification: Verification | None = None
+
+
+def time_of(period: str) -> tuple[date, date]:
+    """By which periods are in order, which their texts are not."""
+    return in_time(parse_period(period, place="period"))

@@ -28,18 +28,20 @@ from services.reporting.words import (
     component_length,
     moment,
     money,
-    month_name,
+    period_title,
+    period_word,
     roughly,
     short_day,
-    short_month,
+    short_period,
     standing,
     unit_name,
     verdict_in_words,
+    word_of,
 )
 from services.vocabulary.period import Interval, days_between, parse_instant, parse_zone
 from services.vocabulary.ratio import parse_percent
 
-_HALF_A_STRIP = 16
+_DAYS_IN_A_ROW = 16
 _EXCLUSIONS: dict[MaintenanceAccounting, str] = {
     "exclude": "Excluded from both sides",
     "up": "Agreed maintenance, counted as up",
@@ -100,10 +102,11 @@ class ImprovementView:
 
 @dataclass(frozen=True, kw_only=True)
 class ReportView:
-    """A whole report page."""
+    """A whole report page; `word` is what people call such a period."""
 
     report: Report
-    month: str
+    period: str
+    word: str
     headline: str
     tone: str
     objectives: tuple[ObjectiveView, ...]
@@ -114,7 +117,7 @@ class ReportView:
 
 @dataclass(frozen=True, kw_only=True)
 class CardLine:
-    """One objective on an agreement's card: the latest closed month and the running one, never mixed."""
+    """One objective on an agreement's card: the latest closed period and the running one, never mixed."""
 
     name: str
     comparison: str
@@ -129,13 +132,14 @@ class CardLine:
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """An agreement at a glance."""
+    """An agreement at a glance; `word` is what people call its periods."""
 
     agreement: Agreement
     provider: str
     customer: str
-    closed_month: str
-    running_month: str
+    word: str
+    closed_period: str
+    running_period: str
     reachable: bool
     lines: tuple[CardLine, ...]
     warnings: tuple[str, ...]
@@ -154,7 +158,7 @@ class ReportRow:
 
 @dataclass(frozen=True, kw_only=True)
 class TrendView:
-    """An objective over the months, as a chart and as the rows of a table."""
+    """An objective over the periods, as a chart and as the rows of a table."""
 
     name: str
     svg: str
@@ -165,7 +169,8 @@ def report_view(report: Report, since: SinceThen | None) -> ReportView:
     """The page of one report; `since` only where something is to be told that the report itself does not hold."""
     return ReportView(
         report=report,
-        month=month_name(report.period.period),
+        period=period_title(report.period.period),
+        word=period_word(report.period.period),
         headline=_headline(report),
         tone=_tone(report),
         objectives=tuple(_objective(part, report.period, key=f"o{index}") for index, part in enumerate(report.objectives)),
@@ -192,8 +197,9 @@ def card(
         agreement=agreement,
         provider=provider.name if provider else "",
         customer=customer.name if customer else "",
-        closed_month=latest.period if latest else "",
-        running_month=running.period if running else "",
+        word=word_of(terms.cycle.every),
+        closed_period=latest.period if latest else "",
+        running_period=running.period if running else "",
         reachable=reachable,
         lines=tuple(
             _card_line(
@@ -226,13 +232,14 @@ def improvement_views(improvements: Sequence[Improvement], agreement: Agreement)
 
 
 def trends(agreement: Agreement, *, closed: Sequence[Assessment], running: Assessment | None) -> list[TrendView]:
-    """Each objective of the newest terms over the months that have a result, the running one to date."""
-    months = [*closed, *([running] if running else [])]
+    """Each objective of the newest terms over the periods that have a result, the running one to date."""
+    assessed = [*closed, *([running] if running else [])]
     found = []
     for index, objective in enumerate(agreement.newest.objectives):
-        results = [(month, result) for month in months if (result := month.told_of(objective.id))]
+        results = [(period, result) for period in assessed if (result := period.told_of(objective.id))]
         if results:
-            found.append(_trend(objective.name, results, key=f"t{index}"))
+            title = f"{objective.name} over the {word_of(agreement.newest.cycle.every)}s"
+            found.append(_trend(objective.name, title, results, key=f"t{index}"))
     return found
 
 
@@ -254,7 +261,7 @@ def _headline(report: Report) -> str:
 
 
 def _parts_by_objective(report: Report) -> list[list[ObjectivePart]]:
-    """What there was to judge; an objective has several parts where an amendment split the month."""
+    """What there was to judge; an objective has several parts where an amendment split the period."""
     judged = [part for part in report.objectives if part.verdict != "not-applicable"]
     return [[part for part in judged if part.id == objective_id] for objective_id in dict.fromkeys(part.id for part in judged)]
 
@@ -325,13 +332,13 @@ def _change(part: ObjectivePart, figure: str) -> str:
 
 
 def _result_line(part: ObjectivePart, figure: str, period: PeriodPart, *, key: str) -> str:
-    before = part.previous.attainment_percent if part.previous else ""
+    before, word = part.previous.attainment_percent if part.previous else "", period_word(period.period)
     undetermined = part.verdict == "undetermined" and not period.provisional
     spoken = f"{figure} %" if figure else "no result"
     return chart.result_line(
         key=f"{key}-r",
         title=f"{part.name}: {spoken} against a target of {part.target_percent} %",
-        description=f"The month before: {before} %." if before else "There is no month before.",
+        description=f"The {word} before: {before} %." if before else f"There is no {word} before.",
         result=figure,
         target=part.target_percent,
         mark="provisional" if period.provisional else part.verdict,
@@ -370,16 +377,15 @@ def _strips(part: ObjectivePart, period: PeriodPart, *, key: str) -> tuple[str, 
             Interval(parse_instant(period.start, place="start"), parse_instant(period.end, place="end")), parse_zone(period.zone)
         )
     ]
-    halves = [cells[:_HALF_A_STRIP], cells[_HALF_A_STRIP:]]
+    rows = [cells[first : first + _DAYS_IN_A_ROW] for first in range(0, len(cells), _DAYS_IN_A_ROW)]
     return tuple(
         chart.day_strip(
             key=f"{key}-d{index}",
-            title=f"{part.name}, {half[0].told.split(':')[0]} to {half[-1].told.split(':')[0]}",
+            title=f"{part.name}, {row[0].told.split(':')[0]} to {row[-1].told.split(':')[0]}",
             description=_days_in_words(part),
-            cells=half,
+            cells=row,
         )
-        for index, half in enumerate(halves)
-        if half
+        for index, row in enumerate(rows)
     )
 
 
@@ -503,15 +509,15 @@ def _warned(warning: EarlyWarning) -> str:
     return f"{spent} % of the error budget is spent" if spent else "the error budget runs low"
 
 
-def _trend(name: str, results: Sequence[tuple[Assessment, ObjectiveResult]], *, key: str) -> TrendView:
+def _trend(name: str, title: str, results: Sequence[tuple[Assessment, ObjectiveResult]], *, key: str) -> TrendView:
     points, rows = [], []
-    for month, result in results:
-        shown = verdict_in_words(result.verdict) if month.closed else _running(result)
-        percent = result.attainment_percent if month.closed or not result.progress else result.progress.to_date_percent
-        mark: Mark = result.verdict if month.closed else "provisional"
-        points.append(Point(label=short_month(month.period), percent=percent, target=result.target_percent, mark=mark))
-        label = month_name(month.period) if month.closed else f"{month_name(month.period)}, to date"
+    for period, result in results:
+        shown = verdict_in_words(result.verdict) if period.closed else _running(result)
+        percent = result.attainment_percent if period.closed or not result.progress else result.progress.to_date_percent
+        mark: Mark = result.verdict if period.closed else "provisional"
+        points.append(Point(label=short_period(period.period), percent=percent, target=result.target_percent, mark=mark))
+        label = period_title(period.period) if period.closed else f"{period_title(period.period)}, to date"
         rows.append((label, result.target_percent, percent, shown))
     spoken = "; ".join(f"{label}: {percent or 'no result'}{' %' if percent else ''} ({shown.word})" for label, _, percent, shown in rows)
-    svg = chart.trend(key=key, title=f"{name} over the months", description=spoken, points=points)
+    svg = chart.trend(key=key, title=title, description=spoken, points=points)
     return TrendView(name=name, svg=svg, rows=tuple(rows))

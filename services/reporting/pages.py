@@ -28,7 +28,9 @@ _SPOKEN = {
     "moment": words.moment,
     "stretch": words.stretch,
     "days_covered": words.days_covered,
-    "month_name": words.month_name,
+    "period_name": words.period_name,
+    "period_title": words.period_title,
+    "during": words.during,
     "day_name": words.day_name,
     "short_day": words.short_day,
     "money": words.money,
@@ -88,7 +90,7 @@ class Pages:
         improvements: Sequence[ImprovementView],
         parties: Sequence[Party],
     ) -> Response:
-        """One agreement over the months."""
+        """One agreement over its periods."""
         return self._page(
             "agreement.html",
             caller=caller,

@@ -24,7 +24,7 @@ from services.reporting.material import (
     Terms,
     TimeSlices,
 )
-from services.reporting.words import length, listed, money, ordinal
+from services.reporting.words import length, listed, money, ordinal, word_of
 from services.vocabulary.period import SECOND
 
 _WEEKDAYS = {
@@ -67,7 +67,7 @@ def indicator_in_words(indicator: Indicator, service: ServiceTerms, terms: Terms
         case Availability():
             return _availability(indicator, service, terms)
         case RequestRatio():
-            return f"Share of all requests to {_names(indicator.components, service)} that succeeded, pooled over the month."
+            return f"Share of all requests to {_names(indicator.components, service)} that succeeded, pooled over the {_period(terms)}."
         case IntervalMean():
             every, names = length(indicator.every_s * SECOND), _names(indicator.components, service)
             return (
@@ -100,7 +100,7 @@ def promise_in_words(objective: ObjectiveTerms) -> str:
 
 
 def cost_in_words(objective: ObjectiveTerms) -> str:
-    """What missing it costs, of the monthly charge; empty where nothing was agreed."""
+    """What missing it costs, of the charge of a period; empty where nothing was agreed."""
     match objective.formula:
         case HourlyRelief(more_than_s=more_than_s):
             return f"a clock hour with more than {length(more_than_s * SECOND)} down is free of charge"
@@ -198,7 +198,8 @@ def _resolution_time(indicator: ResolutionTime, terms: Terms) -> str:
     if indicator.priority_rule in _PRIORITY_RULES:
         order = f" ({' before '.join(indicator.priority_order)})" if indicator.priority_order else ""
         conditions.append(f"a ticket counts with {_PRIORITY_RULES[indicator.priority_rule]}{order}")
-    counted = f"Share of {which} due in the month that were {done} within {within}{' ' + hours if hours else ', around the clock'}"
+    when = f"due in the {_period(terms)}"
+    counted = f"Share of {which} {when} that were {done} within {within}{' ' + hours if hours else ', around the clock'}"
     return f"{'; '.join([counted, *conditions])}."
 
 
@@ -222,6 +223,10 @@ def _weighted(ids: tuple[str, ...], weights: tuple[int, ...], names: dict[str, s
     plain = len(set(each)) == 1
     told = zip(ids, each, strict=False)
     return listed(tuple(names.get(part, part) + ("" if plain else f" (weight {weight})") for part, weight in told))
+
+
+def _period(terms: Terms) -> str:
+    return word_of(terms.cycle.every)
 
 
 def _hours_of(calendar_id: str, terms: Terms) -> str:

@@ -1,6 +1,6 @@
-"""The report on one agreement and month: derived from what the other services told. Pure; measures nothing anew, asks nobody.
+"""The report on one agreement and period: derived from what the other services told. Pure; measures nothing anew, asks nobody.
 
-A closed month's figures are copied as they were judged. Only what follows from them by subtraction (budget left, difference to the
+A closed period's figures are copied as they were judged. Only what follows from them by subtraction (budget left, difference to the
 previous revision) and the words around them are made here.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from fractions import Fraction
 from typing import Literal
 
@@ -35,11 +36,23 @@ from services.reporting.material import (
     Ticket,
     Unit,
     Verdict,
+    time_of,
 )
 from services.reporting.promise import cost_in_words, indicator_in_words, minimum_in_words, promise_in_words
-from services.reporting.words import day_name, money
+from services.reporting.words import day_name, money, period_word
 from services.vocabulary.errors import NotFound, Unavailable
-from services.vocabulary.period import MINUTE, Instant, Month, day_of, parse_instant, parse_month, parse_zone
+from services.vocabulary.period import (
+    MINUTE,
+    CivilPeriod,
+    Cycle,
+    Instant,
+    Period,
+    day_of,
+    parse_day,
+    parse_instant,
+    parse_period,
+    parse_zone,
+)
 from services.vocabulary.ratio import floored_percent, parse_exact, parse_percent, plain_decimal, trimmed_percent
 
 SCHEMA = "upheld.report.v1"
@@ -50,7 +63,7 @@ _MAINTENANCE: dict[str, MaintenanceAccounting] = {"up": "up", "down": "down"}
 
 
 class ReportNotFound(NotFound):
-    """No report on that agreement and month, or none that this caller may know of."""
+    """No report on that agreement and period, or none that this caller may know of."""
 
     code = "report-not-found"
 
@@ -61,7 +74,7 @@ class ReportNotFound(NotFound):
 
 
 class ReportBeingIssued(Unavailable):
-    """The month is closed and its report is about to be issued: a repeat finds it."""
+    """The period is closed and its report is about to be issued: a repeat finds it."""
 
     code = "report-being-issued"
 
@@ -71,7 +84,7 @@ class ReportBeingIssued(Unavailable):
 
 @dataclass(frozen=True, kw_only=True)
 class TermsVersion:
-    """Which signed terms judged the month."""
+    """Which signed terms judged the period."""
 
     number: int
     effective_on: str
@@ -113,7 +126,7 @@ class RestatementPart:
 
 @dataclass(frozen=True, kw_only=True)
 class PeriodPart:
-    """The month, `[start, end)`; `revision` is 0 and `provisional` true while it is not closed."""
+    """The period, `[start, end)`; `revision` is 0 and `provisional` true while it is not closed."""
 
     period: str
     start: str
@@ -157,7 +170,7 @@ class Budget:
 
 @dataclass(frozen=True, kw_only=True)
 class ProgressPart:
-    """A running month: over the time that has passed, and over the whole month if nothing else fails."""
+    """A running period: over the time that has passed, and over the whole of it if nothing else fails."""
 
     to_date_percent: str
     if_nothing_else_fails_percent: str
@@ -167,7 +180,7 @@ class ProgressPart:
 
 @dataclass(frozen=True, kw_only=True)
 class PreviousPart:
-    """The same objective in the month before."""
+    """The same objective in the period before."""
 
     period: str
     attainment_percent: str
@@ -209,7 +222,7 @@ class PercentilePart:
 
 @dataclass(frozen=True, kw_only=True)
 class Segment:
-    """The days, both inclusive, that one version of the terms judged when an amendment took effect inside the month."""
+    """The days, both inclusive, that one version of the terms judged when an amendment took effect inside the period."""
 
     from_day: str
     to_day: str
@@ -219,7 +232,7 @@ class Segment:
 class ObjectivePart:
     """One objective: promised, kept, and by how much. Empty percentages: nothing was eligible.
 
-    `segment` is None unless an amendment split the month; then each part is judged by its own terms. `promise` is what it must come to
+    `segment` is None unless an amendment split the period; then each part is judged by its own terms. `promise` is what it must come to
     where a target percentage does not say it. Where `scale` is more than 1, times are those of several components together. `slices` are
     the worst intervals, or the first bad slices, in the order of time, beside `slices_more` others. `maintenance` is what became of
     the exclusions. `needed` is what would settle a verdict that is open.
@@ -268,7 +281,7 @@ class ObjectivePart:
 class CreditLinePart:
     """What one objective cost by one version of the terms: `agreed` is the rule in words, `rule` what of it applied.
 
-    `percent` is of the charge, before combining, cap and pro rata; `share_of_period` is the exact share of the month it stands for.
+    `percent` is of the charge, before combining, cap and pro rata; `share_of_period` is the exact share of the period it stands for.
     """
 
     objective_id: str
@@ -283,8 +296,9 @@ class CreditLinePart:
 
 @dataclass(frozen=True, kw_only=True)
 class CreditPart:
-    """What the provider owes for the month, and how that comes about.
+    """What the provider owes for the period, and how that comes about.
 
+    `period_charge` is what the percentages are of: the monthly charge times the months of the period; empty in reports of before.
     `calculated` is the amount before the yearly cap and the agreed minimum, empty in reports of before; not `paid`: nothing is above
     that minimum. `claim_until` is the last civil day on which it can be claimed, empty without a limit.
     """
@@ -300,11 +314,12 @@ class CreditPart:
     calculated: str = ""
     claim_until: str = ""
     yearly_capped: bool = False
+    period_charge: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class BreachPart:
-    """A breach told in this month; `stands` says whether this revision still finds it."""
+    """A breach told in this period; `stands` says whether this revision still finds it."""
 
     breach_id: str
     objective_id: str
@@ -316,7 +331,7 @@ class BreachPart:
 
 @dataclass(frozen=True, kw_only=True)
 class WarningPart:
-    """An early warning that was given while the month ran."""
+    """An early warning that was given while the period ran."""
 
     objective_id: str
     objective: str
@@ -364,6 +379,7 @@ class Provenance:
     """Where the figures come from and how anybody can make them again."""
 
     calculator_version: str
+    tz_database: str = ""
     assessed_at: str
     known_at: str
     terms_versions: tuple[int, ...]
@@ -407,14 +423,14 @@ def report(
     improvements: Sequence[Improvement],
     known_at: str,
 ) -> Report:
-    """The same material gives the same report. `known_at` is when it was put together, `previous` the newest result of the month before."""
+    """The same material gives the same report. `known_at` is when it was put together, `previous` the newest result of the one before."""
     assessment = result.assessment
     judged_by = agreement.judged_by(assessment.terms_versions)
     terms = judged_by[-1]
     return Report(
         schema=SCHEMA,
         agreement=_agreement(agreement, judged_by),
-        period=_period(result),
+        period=_period(result, agreement),
         objectives=tuple(
             _objective(result, assessment=assessment, terms=_terms_of(result, judged_by), previous=previous)
             for result in assessment.objectives
@@ -433,11 +449,11 @@ def document(of: Report) -> bytes:
 
 
 def since(issued: Report, *, agreement: Agreement, improvements: Sequence[Improvement], newest_revision: int, as_of: str) -> SinceThen:
-    """What became of this month's breaches and of the improvements named in the report after it was issued."""
+    """What became of this period's breaches and of the improvements named in the report after it was issued."""
     told = {improvement.id: improvement.version for improvement in issued.improvements}
     changed = [
         improvement
-        for improvement in sorted(improvements, key=lambda i: (i.period, i.id))
+        for improvement in sorted(improvements, key=lambda i: (time_of(i.period), i.id))
         if improvement.version > told.get(improvement.id, 0) and (improvement.id in told or improvement.period == issued.period.period)
     ]
     return SinceThen(
@@ -447,13 +463,24 @@ def since(issued: Report, *, agreement: Agreement, improvements: Sequence[Improv
     )
 
 
-def has_run(agreement: Agreement, month: Month, *, now: str) -> bool:
-    """Whether the month has begun and the agreement was in force on one of its days: nothing else can be reported on."""
-    zone = parse_zone(agreement.newest.zone)
-    today = day_of(parse_instant(now, place="now"), zone)
-    last_day = agreement.last_day or agreement.newest.ends_on
-    begun = month.first_day <= today and agreement.versions[0].effective_on <= today.isoformat()
-    return begun and agreement.versions[0].effective_on[:7] <= str(month) and (not last_day or str(month) <= last_day[:7])
+def has_run(agreement: Agreement, period: Period, *, now: str) -> bool:
+    """Whether it is a period of the agreement that has begun, and the agreement was in force on one of its days: nothing else can be
+    reported on. Rolling days are a period only once the day they end with has begun."""
+    today = day_of(parse_instant(now, place="now"), parse_zone(agreement.newest.zone))
+    first_day, told_last = agreement.first_day, agreement.last_day or agreement.newest.ends_on
+    if not any(terms.cycle.has(period, term_begins=first_day) for terms in agreement.versions):
+        return False
+    rolling = isinstance(period, CivilPeriod) and period.every == "rolling"
+    begins = period.day_after - timedelta(days=1) if rolling else period.first_day
+    is_within = first_day < period.day_after and (not told_last or period.first_day <= parse_day(told_last, place="last_day"))
+    return max(begins, first_day) <= today and is_within
+
+
+def before(agreement: Agreement, period: Period) -> Period:
+    """The period before, of the same kind; a contract year by the agreement's own anniversaries."""
+    if isinstance(period, CivilPeriod) and period.every == "contract-year":
+        return Cycle(period.every).period_on(period.first_day - timedelta(days=1), term_begins=agreement.first_day)
+    return period.previous
 
 
 def is_fully_told(agreement: Agreement, assessment: Assessment, breaches: Sequence[Breach]) -> bool:
@@ -482,7 +509,7 @@ def _agreement(agreement: Agreement, judged_by: tuple[Terms, ...]) -> AgreementP
     )
 
 
-def _period(result: PeriodResult) -> PeriodPart:
+def _period(result: PeriodResult, agreement: Agreement) -> PeriodPart:
     assessment = result.assessment
     return PeriodPart(
         period=assessment.period,
@@ -493,7 +520,7 @@ def _period(result: PeriodResult) -> PeriodPart:
         closed=assessment.closed,
         provisional=not assessment.closed,
         revision=assessment.revision,
-        previous_period=str(parse_month(assessment.period, place="period").previous),
+        previous_period=str(before(agreement, parse_period(assessment.period, place="period"))),
         restatement=_restatement(result),
     )
 
@@ -666,6 +693,7 @@ def _credit(assessment: Assessment, credit: CreditResult, judged_by: tuple[Terms
         calculated=credit.calculated,
         claim_until=credit.claim_until,
         yearly_capped=credit.yearly_capped,
+        period_charge=credit.period_charge,
     )
 
 
@@ -696,10 +724,16 @@ def _credit_in_words(assessment: Assessment, credit: CreditResult, terms: Terms)
     combined = "The highest of them counts:" if rule and rule.combine == "max" and len(owing) > 1 else "Together"
     capped = f", limited to the agreed {rule.cap_percent if rule else credit.percent} %" if credit.capped else ""
     rounding = f" (rounded {rule.rounding})" if rule and rule.rounding else ""
-    charge, owed = money(credit.monthly_charge, credit.currency), money(credit.calculated or credit.amount, credit.currency)
-    told = f"{each}. {combined} {credit.percent} % of the monthly charge of {charge}{capped}: {owed}{rounding}."
+    charge, owed = _charge_in_words(assessment, credit), money(credit.calculated or credit.amount, credit.currency)
+    told = f"{each}. {combined} {credit.percent} % of {charge}{capped}: {owed}{rounding}."
     claim = f"It can be claimed until {day_name(credit.claim_until)}." if credit.claim_until else ""
     return " ".join(part for part in (told, _what_is_paid(credit, terms), claim) if part)
+
+
+def _charge_in_words(assessment: Assessment, credit: CreditResult) -> str:
+    charge = credit.period_charge or credit.monthly_charge
+    whose = "the monthly charge" if charge == credit.monthly_charge else f"the {period_word(assessment.period)}'s charge"
+    return f"{whose} of {money(charge, credit.currency)}"
 
 
 def _came_to(result: ObjectiveResult) -> str:
@@ -740,12 +774,12 @@ def _warning(warning: EarlyWarning, terms: Terms) -> WarningPart:
 
 
 def _bearing_on(assessment: Assessment, improvements: Sequence[Improvement]) -> list[Improvement]:
-    """Improvements of breaches up to this month that are of it, still going on, or changed since it began."""
+    """Improvements of breaches up to this period that are of it, still going on, or changed since it began."""
     start = parse_instant(assessment.start, place="start")
     return [
         improvement
-        for improvement in sorted(improvements, key=lambda i: (i.period, i.id))
-        if improvement.period <= assessment.period
+        for improvement in sorted(improvements, key=lambda i: (time_of(i.period), i.id))
+        if time_of(improvement.period) <= time_of(assessment.period)
         and (
             improvement.period == assessment.period
             or improvement.status != "effective"
@@ -787,16 +821,17 @@ def _name_of(objective_id: str, terms: Terms) -> str:
 
 
 def _provenance(assessment: Assessment, *, known_at: str) -> Provenance:
-    agreement_id, month = assessment.agreement_id, assessment.period
+    agreement_id, period = assessment.agreement_id, assessment.period
     revision = f"?revision={assessment.revision}" if assessment.closed else ""
     known_then = f"?known_at={assessment.recorded_at}" if assessment.closed else ""
     return Provenance(
         calculator_version=assessment.calculator_version,
+        tz_database=assessment.tz_database,
         assessed_at=assessment.recorded_at,
         known_at=known_at,
         terms_versions=assessment.terms_versions,
-        command=f"upheld assess terms.json observations.ndjson --period {month}",
-        assessment_path=f"/v1/assessments/{agreement_id}/{month}{known_then}",
+        command=f"upheld assess terms.json observations.ndjson --period {period}",
+        assessment_path=f"/v1/assessments/{agreement_id}/{period}{known_then}",
         history_path=f"/v1/agreements/{agreement_id}/history",
-        report_path=f"/v1/reports/{agreement_id}/{month}{revision}",
+        report_path=f"/v1/reports/{agreement_id}/{period}{revision}",
     )

@@ -66,7 +66,7 @@ class MeasurementByGrpc:
         self._stub = stub
 
     async def assessment(self, agreement_id: str, period: str) -> Assessment:
-        """The month as measured now."""
+        """The period as measured now."""
         request = measurement_pb2.GetAssessmentRequest(agreement_id=agreement_id, period=period)
         return wire.assessment(await self._stub.GetAssessment(request))
 

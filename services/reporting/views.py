@@ -20,10 +20,11 @@ from services.chassis.database import Database, upsert
 from services.chassis.events import Recorded
 from services.reporting import wire
 from services.reporting.issue import ReportIssued
-from services.reporting.material import Agreement, Assessment, Breach, EarlyWarning, Improvement, PeriodResult
-from services.vocabulary.errors import invalid
+from services.reporting.material import Agreement, Assessment, Breach, EarlyWarning, Improvement, PeriodResult, time_of
+from services.vocabulary.errors import Invalid, invalid
+from services.vocabulary.period import parse_period
 
-_PAGE_START = re.compile(r"(\d{4}-\d\d)\|([0-9A-Za-z-]{1,64})\|(\d{1,9})", re.ASCII)
+_PAGE_START = re.compile(r"([0-9QWPMYD-]{4,20})\|([0-9A-Za-z-]{1,64})\|(\d{1,9})", re.ASCII)
 
 PeriodRow = Row[tuple[str, str, int, str, bool, str, str, str, bytes]]
 
@@ -119,6 +120,25 @@ reports = sa.Table(
 )
 
 
+# Of the periods that results and reports are of: their texts are in no order.
+period_days = sa.Table(
+    "period_days",
+    metadata,
+    sa.Column("period", sa.Text, primary_key=True),
+    sa.Column("first_day", sa.Text, nullable=False),
+    sa.Column("day_after", sa.Text, nullable=False),
+)
+
+
+@sa.event.listens_for(metadata, "after_create")
+def fill_period_days(_: object, connection: Connection, **__: object) -> None:
+    """For rows of before the table was there."""
+    for told in (periods, reports):
+        unknown = sa.select(told.c.period).distinct().where(told.c.period.not_in(sa.select(period_days.c.period)))
+        for period in connection.execute(unknown).scalars().all():
+            _learn(connection, period)
+
+
 @dataclass(frozen=True, kw_only=True)
 class IssuedReport:
     """An issued report: `document` is its JSON to the byte, `digest` the SHA-256 of it in hex."""
@@ -133,7 +153,7 @@ class IssuedReport:
 
 @dataclass(frozen=True, kw_only=True)
 class Due:
-    """A revision of a closed month whose report has not been issued, and the event that told of it."""
+    """A revision of a closed period whose report has not been issued, and the event that told of it."""
 
     agreement_id: str
     period: str
@@ -173,12 +193,12 @@ def agreement_ended(connection: Connection, message: AgreementEnded) -> None:
 
 
 def period_closed(connection: Connection, message: PeriodClosed, heard: Heard) -> None:
-    """The first result of a month."""
+    """The first result of a period."""
     _period(connection, message, heard, restated=False)
 
 
 def period_restated(connection: Connection, message: PeriodRestated, heard: Heard) -> None:
-    """A later result of a month, beside the earlier ones."""
+    """A later result of a period, beside the earlier ones."""
     _period(connection, message, heard, restated=True)
 
 
@@ -239,6 +259,7 @@ def report_issued(connection: Connection, recorded: Recorded[ReportIssued]) -> N
         "document": event.document,
     }
     upsert(reports, connection, values, key=["agreement_id", "period", "revision"])
+    _learn(connection, event.period)
 
 
 class Views:
@@ -270,7 +291,7 @@ class Views:
         return await self._database.read(work)
 
     async def result(self, agreement_id: str, period: str, revision: int | None = None) -> PeriodResult | None:
-        """The closed month's result in that revision, else the newest; None while it is not closed."""
+        """The closed period's result in that revision, else the newest; None while it is not closed."""
         query = sa.select(periods).where(periods.c.agreement_id == agreement_id, periods.c.period == period)
         if revision is not None:
             query = query.where(periods.c.revision == revision)
@@ -282,20 +303,22 @@ class Views:
         return await self._database.read(work)
 
     async def results(self, agreement_id: str, *, limit: int) -> list[Assessment]:
-        """The newest revision of each closed month, the latest `limit` months, oldest first."""
+        """The newest revision of each closed period, the latest `limit` periods, oldest first."""
         newest = (
             sa.select(periods.c.period, sa.func.max(periods.c.revision).label("revision"))
+            .join(period_days, period_days.c.period == periods.c.period)
             .where(periods.c.agreement_id == agreement_id)
-            .group_by(periods.c.period)
-            .order_by(periods.c.period.desc())
+            .group_by(periods.c.period, period_days.c.first_day, period_days.c.day_after)
+            .order_by(period_days.c.first_day.desc(), period_days.c.day_after.desc())
             .limit(limit)
             .subquery()
         )
         query = (
             sa.select(periods)
             .join(newest, sa.and_(periods.c.period == newest.c.period, periods.c.revision == newest.c.revision))
+            .join(period_days, period_days.c.period == periods.c.period)
             .where(periods.c.agreement_id == agreement_id)
-            .order_by(periods.c.period)
+            .order_by(period_days.c.first_day, period_days.c.day_after)
         )
         return await self._database.read(lambda connection: [_result(row).assessment for row in connection.execute(query).all()])
 
@@ -319,14 +342,13 @@ class Views:
         )
 
     async def improvements(self, agreement_id: str) -> list[Improvement]:
-        query = (
-            sa.select(improvements.c.message)
-            .where(improvements.c.agreement_id == agreement_id)
-            .order_by(improvements.c.period, improvements.c.id)
-        )
-        return await self._database.read(
-            lambda connection: [wire.improvement(ImprovementChanged.FromString(row.message)) for row in connection.execute(query).all()]
-        )
+        """In the order of their periods."""
+        query = sa.select(improvements.c.message).where(improvements.c.agreement_id == agreement_id)
+
+        def work(connection: Connection) -> list[Improvement]:
+            return [wire.improvement(ImprovementChanged.FromString(row.message)) for row in connection.execute(query).all()]
+
+        return sorted(await self._database.read(work), key=lambda improvement: (time_of(improvement.period), improvement.id))
 
     async def issued(self, agreement_id: str, period: str, revision: int | None = None) -> IssuedReport | None:
         """That revision, else the newest issued."""
@@ -343,25 +365,27 @@ class Views:
     async def issued_reports(
         self, *, reader: str | None, agreement_id: str, after: tuple[str, str, int] | None, limit: int
     ) -> list[IssuedReport]:
-        """All revisions, newest month first; `after` is the (period, agreement, revision) that the page before ended with."""
-        query = sa.select(reports).where(_seen_by(reports.c.agreement_id, reader))
+        """All revisions, newest period first; `after` is the (period, agreement, revision) that the page before ended with."""
+        query = sa.select(reports).join(period_days, period_days.c.period == reports.c.period)
+        query = query.where(_seen_by(reports.c.agreement_id, reader))
         if agreement_id:
             query = query.where(reports.c.agreement_id == agreement_id)
         if after:
             query = query.where(_later_than(after))
-        query = query.order_by(reports.c.period.desc(), reports.c.agreement_id, reports.c.revision.desc()).limit(limit)
+        newest_first = (period_days.c.first_day.desc(), period_days.c.day_after.desc())
+        query = query.order_by(*newest_first, reports.c.agreement_id, reports.c.period, reports.c.revision.desc()).limit(limit)
         return await self._database.read(lambda connection: [_issued(row) for row in connection.execute(query).all()])
 
     async def due(self) -> list[Due]:
-        """Closed months whose report is missing, in the order they are to be issued."""
+        """Closed periods whose report is missing, in the order they are to be issued."""
         same = sa.and_(
             reports.c.agreement_id == periods.c.agreement_id, reports.c.period == periods.c.period, reports.c.revision == periods.c.revision
         )
         query = (
             sa.select(periods)
-            .select_from(periods.outerjoin(reports, same))
+            .select_from(periods.outerjoin(reports, same).join(period_days, period_days.c.period == periods.c.period))
             .where(reports.c.agreement_id.is_(None))
-            .order_by(periods.c.period, periods.c.agreement_id, periods.c.revision)
+            .order_by(period_days.c.first_day, period_days.c.day_after, periods.c.agreement_id, periods.c.revision)
         )
         return await self._database.read(lambda connection: [_due(row) for row in connection.execute(query).all()])
 
@@ -371,9 +395,13 @@ def parse_page_start(text: str, *, place: str) -> tuple[str, str, int] | None:
     if not text:
         return None
     found = _PAGE_START.fullmatch(text)
-    if found is None:
+    try:
+        period = str(parse_period(found[1], place=place)) if found else ""
+    except Invalid:
+        period = ""
+    if found is None or not period:
         raise invalid(place, "must be the `next` of the page before")
-    return found[1], found[2], int(found[3])
+    return period, found[2], int(found[3])
 
 
 def page_start(last: IssuedReport) -> str:
@@ -410,6 +438,12 @@ def _period(connection: Connection, message: PeriodClosed | PeriodRestated, hear
         "message": message.SerializeToString(deterministic=True),
     }
     upsert(periods, connection, values, key=["agreement_id", "period", "revision"])
+    _learn(connection, message.assessment.period)
+
+
+def _learn(connection: Connection, period: str) -> None:
+    first_day, day_after = time_of(period)
+    upsert(period_days, connection, {"period": period, "first_day": str(first_day), "day_after": str(day_after)}, key=["period"])
 
 
 def _seen_by(agreement_id: sa.Column[str], reader: str | None) -> sa.ColumnElement[bool]:
@@ -420,11 +454,15 @@ def _seen_by(agreement_id: sa.Column[str], reader: str | None) -> sa.ColumnEleme
 
 def _later_than(after: tuple[str, str, int]) -> sa.ColumnElement[bool]:
     period, agreement_id, revision = after
-    same_period = reports.c.period == period
+    first_day, day_after = (str(day) for day in time_of(period))
+    same_days = sa.and_(period_days.c.first_day == first_day, period_days.c.day_after == day_after)
+    same_agreement = sa.and_(same_days, reports.c.agreement_id == agreement_id)
     return sa.or_(
-        reports.c.period < period,
-        sa.and_(same_period, reports.c.agreement_id > agreement_id),
-        sa.and_(same_period, reports.c.agreement_id == agreement_id, reports.c.revision < revision),
+        period_days.c.first_day < first_day,
+        sa.and_(period_days.c.first_day == first_day, period_days.c.day_after < day_after),
+        sa.and_(same_days, reports.c.agreement_id > agreement_id),
+        sa.and_(same_agreement, reports.c.period > period),
+        sa.and_(same_agreement, reports.c.period == period, reports.c.revision < revision),
     )
 
 

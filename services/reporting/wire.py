@@ -5,7 +5,7 @@ A value outside its closed list is a ValueError: such a message is poison, not a
 
 from __future__ import annotations
 
-from typing import TypeVar, assert_never
+from typing import TypeVar, assert_never, get_args
 
 from upheld.agreements.v1 import terms_pb2
 from upheld.improvement.v1 import events_pb2 as improvement_events
@@ -56,9 +56,11 @@ from services.reporting.material import (
     Verdict,
     Verification,
 )
+from services.vocabulary.period import Cycle, Every
 
 T = TypeVar("T")
 
+_EVERY: dict[str, Every] = {"": "month", **{every: every for every in get_args(Every)}}
 _VERDICTS: dict[str, Verdict] = {
     "met": "met",
     "breached": "breached",
@@ -90,11 +92,12 @@ def terms(message: terms_pb2.Terms, *, number: int, effective_on: str, recorded_
         objectives=tuple(_objective_terms(objective) for objective in message.objectives),
         credit=_credit_terms(message.credit) if message.HasField("credit") and message.credit.currency else None,
         calendars=tuple(_calendar(calendar, message.zone) for calendar in message.calendars),
+        cycle=_cycle(message.period),
     )
 
 
 def assessment(message: assessment_pb2.Assessment) -> Assessment:
-    """A month's results."""
+    """A period's results."""
     return Assessment(
         agreement_id=message.agreement_id,
         period=message.period,
@@ -109,16 +112,17 @@ def assessment(message: assessment_pb2.Assessment) -> Assessment:
         calculator_version=message.calculator_version,
         recorded_at=message.recorded_at,
         terms_versions=tuple(message.terms_versions),
+        tz_database=message.tz_database,
     )
 
 
 def closed(message: measurement_events.PeriodClosed) -> PeriodResult:
-    """The first result of a closed month."""
+    """The first result of a closed period."""
     return PeriodResult(assessment=assessment(message.assessment))
 
 
 def restated(message: measurement_events.PeriodRestated) -> PeriodResult:
-    """A later result of a closed month, with why and what it replaces."""
+    """A later result of a closed period, with why and what it replaces."""
     restatement = Restatement(cause=message.cause, credit_difference=message.credit_difference, previous=assessment(message.previous))
     return PeriodResult(assessment=assessment(message.assessment), restatement=restatement)
 
@@ -170,6 +174,11 @@ def trace_id_of(traceparent: str) -> str:
     """The trace id of a W3C traceparent; empty where there is none."""
     parts = traceparent.split("-")
     return parts[1] if len(parts) >= 4 and len(parts[1]) == 32 else ""
+
+
+def _cycle(period: terms_pb2.AgreementPeriod) -> Cycle:
+    """Absent: calendar months."""
+    return Cycle(every=_one_of(_EVERY, period.every), from_day=period.from_day or 1, days=period.days)
 
 
 def _party(party: terms_pb2.Party) -> Party:
@@ -414,6 +423,7 @@ def _credit_result(credit: assessment_pb2.CreditResult) -> CreditResult:
         calculated=credit.calculated,
         claim_until=credit.claim_until,
         yearly_capped=credit.yearly_capped,
+        period_charge=credit.period_charge or credit.monthly_charge,
     )
 
 

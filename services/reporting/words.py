@@ -1,15 +1,27 @@
-"""How a report speaks to people: verdicts, months, moments, lengths, amounts. Pure; writes English, decides nothing."""
+"""How a report speaks to people: verdicts, periods, moments, lengths, amounts. Pure; writes English, decides nothing."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Literal, assert_never
 from zoneinfo import ZoneInfo
 
 from services.reporting.material import Unit, Verdict
-from services.vocabulary.period import SECOND, Instant, datetime_of, parse_day, parse_instant, parse_month, parse_zone
+from services.vocabulary.period import (
+    SECOND,
+    CivilPeriod,
+    Every,
+    Instant,
+    Month,
+    Period,
+    datetime_of,
+    parse_day,
+    parse_instant,
+    parse_period,
+    parse_zone,
+)
 from services.vocabulary.ratio import floored_percent, parse_exact
 
 _MONTHS = (
@@ -26,7 +38,15 @@ _MONTHS = (
     "November",
     "December",
 )
-
+_QUARTERS = ("first", "second", "third", "fourth")
+_WORDS: dict[Every, str] = {
+    "month": "month",
+    "quarter": "quarter",
+    "year": "year",
+    "contract-year": "year",
+    "week": "week",
+    "rolling": "period",
+}
 _INTERVAL_DECIMALS = 6
 
 StandingKind = Literal["met", "breached", "undetermined", "not-applicable", "at-risk", "on-track"]
@@ -34,14 +54,14 @@ StandingKind = Literal["met", "breached", "undetermined", "not-applicable", "at-
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """A verdict or the state of a running month, as a word; `kind` chooses icon and colour."""
+    """A verdict or the state of a running period, as a word; `kind` chooses icon and colour."""
 
     kind: StandingKind
     word: str
 
 
 def standing(verdict: Verdict, *, running: bool, empty: bool = False, at_risk: bool = False, lost: bool = False) -> Standing:
-    """A month that runs has no verdict yet: it is on track, at risk, or can no longer be met; `empty` while nothing was measured."""
+    """A period that runs has no verdict yet: it is on track, at risk, or can no longer be met; `empty` while nothing was measured."""
     if running and empty:
         return Standing(kind="not-applicable", word="Nothing yet")
     if running and lost:
@@ -54,7 +74,7 @@ def standing(verdict: Verdict, *, running: bool, empty: bool = False, at_risk: b
 
 
 def verdict_in_words(verdict: Verdict) -> Standing:
-    """A verdict on a closed month."""
+    """A verdict on a closed period."""
     match verdict:
         case "met":
             return Standing(kind="met", word="Met")
@@ -68,16 +88,71 @@ def verdict_in_words(verdict: Verdict) -> Standing:
             assert_never(verdict)
 
 
-def month_name(month: str) -> str:
-    """ "March 2026"."""
-    parsed = parse_month(month, place="month")
-    return f"{_MONTHS[parsed.month - 1]} {parsed.year}"
+def period_name(period: str) -> str:
+    """ "March 2026", "first quarter of 2026", "2026", "week 10 of 2026", "15 March to 14 April 2026"."""
+    parsed, every = _told(period)
+    day = parsed.first_day
+    match every:
+        case "quarter":
+            return f"{_QUARTERS[(day.month - 1) // 3]} quarter of {day.year}"
+        case "year":
+            return str(day.year)
+        case "week":
+            year, week, _ = day.isocalendar()
+            return f"week {week} of {year}"
+        case "month" if isinstance(parsed, Month):
+            return f"{_MONTHS[day.month - 1]} {day.year}"
+        case "month" | "contract-year" | "rolling":
+            return _from_to(day, parsed.day_after - timedelta(days=1))
+        case _:
+            assert_never(every)
 
 
-def short_month(month: str) -> str:
-    """ "Mar 26"."""
-    parsed = parse_month(month, place="month")
-    return f"{_MONTHS[parsed.month - 1][:3]} {parsed.year % 100:02d}"
+def period_title(period: str) -> str:
+    """Its name where a line begins with it: "First quarter of 2026"."""
+    name = period_name(period)
+    return name[0].upper() + name[1:]
+
+
+def during(period: str) -> str:
+    """ "in March 2026", "in the first quarter of 2026", "from 15 March to 14 April 2026"."""
+    parsed, every = _told(period)
+    name = period_name(period)
+    if every == "quarter":
+        return f"in the {name}"
+    return f"in {name}" if every in ("year", "week") or isinstance(parsed, Month) else f"from {name}"
+
+
+def short_period(period: str) -> str:
+    """As a chart has room for: "Mar 26", "Q1 26", "2026", "W10 26"; else the day it begins on, of rolling days the one they end with."""
+    parsed, every = _told(period)
+    day = parsed.first_day
+    match every:
+        case "quarter":
+            return f"Q{(day.month + 2) // 3} {_short_year(day.year)}"
+        case "year":
+            return str(day.year)
+        case "week":
+            year, week, _ = day.isocalendar()
+            return f"W{week:02d} {_short_year(year)}"
+        case "month" if isinstance(parsed, Month):
+            return f"{_MONTHS[day.month - 1][:3]} {_short_year(day.year)}"
+        case "month" | "contract-year":
+            return _short_day(day)
+        case "rolling":
+            return _short_day(parsed.day_after - timedelta(days=1))
+        case _:
+            assert_never(every)
+
+
+def period_word(period: str) -> str:
+    """What people call one like it: "month", "quarter", "year", "week", and "period" of rolling days."""
+    return word_of(_told(period)[1])
+
+
+def word_of(every: Every) -> str:
+    """The same of a cycle."""
+    return _WORDS[every]
 
 
 def day_name(day: str) -> str:
@@ -181,6 +256,26 @@ def money(amount_text: str, currency: str) -> str:
     """ "EUR 1,200.00", a difference with its sign."""
     value = Decimal(amount_text or "0")
     return f"{'−' if value < 0 else ''}{currency} {abs(value):,}"
+
+
+def _told(period: str) -> tuple[Period, Every]:
+    parsed = parse_period(period, place="period")
+    return parsed, parsed.every if isinstance(parsed, CivilPeriod) else "month"
+
+
+def _short_year(year: int) -> str:
+    return f"{year % 100:02d}"
+
+
+def _short_day(day: date) -> str:
+    return f"{day.day} {_MONTHS[day.month - 1][:3]}"
+
+
+def _from_to(first: date, last: date) -> str:
+    """Both inclusive; the year only once where it is the same."""
+    if first == last:
+        return _day(first)
+    return f"{first.day} {_MONTHS[first.month - 1]}{'' if first.year == last.year else f' {first.year}'} to {_day(last)}"
 
 
 def _just_before(end: str) -> Instant:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -56,15 +57,26 @@ class Conflict(Refusal):
     code = "conflict"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Since:
+    """What happened after the version that somebody decided on: the version it made, and who did it when (RFC 3339 UTC)."""
+
+    version: int
+    type: str
+    actor: str
+    recorded_at: str
+
+
 class StaleVersion(Refusal):
-    """The caller decided on a version that is no longer the newest."""
+    """The caller decided on a version that is no longer the newest; `changed` is what came since, as far as it is known."""
 
     code = "stale-version"
 
-    def __init__(self, *, expected: int, actual: int) -> None:
+    def __init__(self, *, expected: int, actual: int, changed: Sequence[Since] = ()) -> None:
         super().__init__(f"version {expected} was expected, the newest is {actual}")
         self.expected = expected
         self.actual = actual
+        self.changed = tuple(changed)
 
 
 class Unavailable(Refusal):

@@ -29,9 +29,7 @@ def floored_percent(ratio: Fraction, *, decimals: int) -> str:
 
     Negative ratios (an overspent budget) floor downwards as well.
     """
-    scaled = ratio * 100 * 10**decimals
-    units = scaled.numerator // scaled.denominator
-    return plain_decimal(units, decimals=decimals)
+    return plain_decimal(ratio.numerator * 10 ** (decimals + 2) // ratio.denominator, decimals=decimals)
 
 
 def plain_decimal(units: int, *, decimals: int) -> str:

@@ -37,8 +37,10 @@ STRANGER = OrganisationId("somebody-else")
 JANUARY_5 = "2026-01-05T09:00:00Z"
 MARCH_9 = datetime(2026, 3, 9, 12, tzinfo=UTC)
 
-DOCUMENT, FULL_DOCUMENT = re.findall(r"```yaml\n(.*?)```", (Path(__file__).parents[2] / "docs" / "terms.md").read_text(), re.DOTALL)
-"""The examples of the documentation: the simple case, and one with all that contracts say besides."""
+DOCUMENT, FULL_DOCUMENT, PERIOD_EXAMPLE, LIVES_EXAMPLE = re.findall(
+    r"```yaml\n(.*?)```", (Path(__file__).parents[2] / "docs" / "terms.md").read_text(), re.DOTALL
+)
+"""The examples of the documentation: the simple case, one with all that contracts say besides, a period, and two lives."""
 
 Change = Callable[[dict[str, Any]], object]
 

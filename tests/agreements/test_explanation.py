@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 from hypothesis import given, settings
 
 from services.agreements.document import parse_document
@@ -88,3 +91,72 @@ def test_any_terms_are_told_promise_by_promise_in_whole_sentences(agreed: Terms)
         f"Promise: {objective.name}" for objective in agreed.objectives
     ]
     assert all(sentence.endswith(".") for section in sections for sentence in section.sentences)
+
+
+@pytest.mark.parametrize(
+    ("period", "told_so"),
+    [
+        ({"every": "month"}, "month by month; days and months begin at midnight in Europe/Berlin"),
+        (
+            {"every": "month", "from_day": "15"},
+            "by billing months, each from day 15 of a month to day 14 of the next; days begin at midnight in Europe/Berlin",
+        ),
+        ({"every": "quarter"}, "quarter by quarter; days and quarters begin at midnight in Europe/Berlin"),
+        ({"every": "year"}, "year by year; days and years begin at midnight in Europe/Berlin"),
+        (
+            {"every": "contract-year"},
+            "by contract years, each from one anniversary of 2026-01-01 to the next; days begin at midnight in Europe/Berlin",
+        ),
+        ({"every": "week"}, "week by week, from Monday to Sunday; days and weeks begin at midnight in Europe/Berlin"),
+        (
+            {"every": "rolling", "days": "30"},
+            "anew with every day, over the 30 days that end with it; days begin at midnight in Europe/Berlin",
+        ),
+    ],
+    ids=lambda value: value["every"] if isinstance(value, dict) else "",
+)
+def test_it_tells_by_which_periods_it_is_judged(period: dict[str, str], told_so: str) -> None:
+    def by(nodes: dict[str, Any]) -> None:
+        nodes.update(period=period)
+        nodes.pop("credit")
+        for objective in nodes["objectives"]:
+            objective.pop("credits", None)
+
+    assert told(terms(by), "The agreement")[1] == f"It is judged {told_so}."
+
+
+def test_what_a_breach_of_a_quarter_costs_is_told_of_three_monthly_charges() -> None:
+    def by_quarters(nodes: dict[str, Any]) -> None:
+        nodes.update(period={"every": "quarter"})
+        nodes["credit"].update(claim={"cycles": "2"})
+
+    quarterly = terms(by_quarters)
+    assert told(quarterly, "What a breach costs") == (
+        "The monthly charge is 12000.00 EUR; a quarter costs at most 50 % of its charge of 36000.00 EUR.",
+        "Breaches of one quarter are added, and the sum is rounded once (half-even).",
+        "A credit can be claimed within 2 billing cycles (quarters) after the period's last day, that last day included.",
+    )
+    assert told(quarterly, "Promise: Availability of online banking")[-1] == (
+        "A breach costs, of the quarter's charge: 10 % below 99.9 %, 25 % below 99 %; the lowest that the attainment is below counts."
+    )
+    assert "All requests of the quarter are pooled" in told(quarterly, "Promise: Requests answered without error")[1]
+    assert told(quarterly, "When a quarter is settled")[0] == (
+        "A quarter is closed 3 days after its end; what is reported later restates it."
+    )
+
+
+def test_the_life_of_a_component_is_told_where_it_is_shorter_than_the_term() -> None:
+    def with_lives(nodes: dict[str, Any]) -> None:
+        web, database = nodes["services"][0]["components"]
+        web.update(in_service_until="2026-10-01T00:00:00+02:00")
+        database.update(in_service_from="2026-06-16T00:00:00Z", in_service_until="2026-09-01T00:00:00Z")
+
+    assert told(terms(with_lives), "The agreement")[3:5] == (
+        "Nordwind Hosting GmbH also takes on: Runs the platform around the clock; Announces maintenance ten days ahead.",
+        "Bank am Markt AG also takes on: Names a contact who can be reached around the clock.",
+    )
+    assert told(terms(with_lives), "The agreement")[5:] == (
+        "Web front end (web) of Online banking is in service until 2026-09-30T22:00:00Z; its other time is no one's promise.",
+        "Core database (core-database) of Online banking is in service from 2026-06-16T00:00:00Z until 2026-09-01T00:00:00Z; "
+        "its other time is no one's promise.",
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
@@ -38,11 +39,22 @@ from services.agreements.terms import (
     stored_terms,
     to_document,
 )
+from services.agreements.terms.grammar import EVERY
 from services.agreements.wire import document_of, terms_message, terms_of
 from services.vocabulary.errors import Invalid
-from tests.agreements.support import FULL_DOCUMENT, TERMS
+from services.vocabulary.period import MONTHLY, Cycle, parse_instant
+from tests.agreements.support import FULL_DOCUMENT, LIVES_EXAMPLE, PERIOD_EXAMPLE, TERMS
 
 FULL = parse_document(FULL_DOCUMENT)
+UNPAID = """upheld: terms/v1
+title: Payments
+zone: Europe/Berlin
+effective_on: 2026-01-01
+ends_on: 2026-12-31
+parties: [{role: provider, organisation: nordwind, name: Nordwind}, {role: customer, organisation: marktbank, name: Marktbank}]
+services: [{id: payments, name: Payments, components: [{id: web, name: Web}, {id: db, name: Database}]}]
+objectives: [{id: availability, name: Availability, service: payments, indicator: {kind: availability}, target: "99.9"}]
+"""
 
 
 def changed(change: Callable[[dict[str, Any]], object]) -> Terms:
@@ -77,7 +89,8 @@ def test_the_full_example_says_what_it_looks_like() -> None:
         hours="office",
     )
     pool = Availability(components=("db-1", "db-2"), combine="pool", weights=(2, 1), maintenance="up")
-    assert (promise("databases").indicator, promise("databases").relief) == (pool, HourlyRelief(more_than_s=360))
+    assert (promise("databases").indicator, promise("databases").relief) == (pool, ProportionalCredit(times=Fraction(2)))
+    assert promise("front").relief == HourlyRelief(more_than_s=360)
     assert promise("errors").indicator == IntervalMean(components=("api",), every_s=300)
     assert promise("errors").relief == StepCredit(step=Fraction(1, 1000), percent=Fraction(1, 20))
     assert promise("quick-minutes").indicator == TimeSlices(
@@ -225,7 +238,7 @@ def test_a_difference_names_the_new_places_by_id() -> None:
         nodes["recurring_maintenance"][0]["lasts"] = "3h"
         nodes["maintenance"][0].pop("announced_at")
         nodes["objectives"][1]["indicator"]["weights"]["db-1"] = "3"
-        nodes["objectives"][1]["relief"]["more_than"] = "10m"
+        nodes["objectives"][7]["relief"]["more_than"] = "10m"
         nodes["credit"]["claim"]["business_days"] = "20"
         nodes.pop("hard_close_after_days")
         nodes["disputes"] = "customer"
@@ -237,7 +250,7 @@ def test_a_difference_names_the_new_places_by_id() -> None:
         "recurring_maintenance[sundays].lasts",
         "maintenance[march].announced_at",
         "objectives[databases].indicator.weights.db-1",
-        "objectives[databases].relief.more_than",
+        "objectives[front].relief.more_than",
         "credit.claim.business_days",
         "hard_close_after_days",
         "disputes",
@@ -282,4 +295,95 @@ def test_a_window_may_last_until_the_next_one_begins(days: list[str], weeks: lis
     assert changed(lasting(longest)).recurring_maintenance
     assert refused(lasting(f"{longest}1s")) == [
         f"recurring_maintenance[0].lasts: must be at most {longest}: after that the next window begins"
+    ]
+
+
+CYCLES = {
+    "{every: month}": MONTHLY,
+    "{every: month, from_day: 15}": Cycle(from_day=15),
+    "{every: quarter}": Cycle("quarter"),
+    "{every: year}": Cycle("year"),
+    "{every: contract-year}": Cycle("contract-year"),
+    "{every: week}": Cycle("week"),
+    "{every: rolling, days: 30}": Cycle("rolling", days=30),
+}
+
+
+@pytest.mark.parametrize(("written", "cycle"), CYCLES.items())
+def test_every_period_survives_its_document_its_canonical_form_and_the_wire(written: str, cycle: Cycle) -> None:
+    agreed = parse_document(f"{UNPAID}period: {written}\n")
+    assert agreed.period == cycle
+    assert stored_terms(canonical_json(agreed)) == agreed
+    assert terms_of(terms_pb2.Terms.FromString(terms_message(agreed).SerializeToString())) == agreed
+    assert json.loads(terms_document(agreed).model_dump_json(by_alias=True)) == to_document(agreed)
+
+
+def test_calendar_months_have_no_key_and_no_message_so_that_old_documents_keep_their_digest() -> None:
+    monthly = changed(lambda nodes: nodes.update(period={"every": "month"}))
+    assert (digest(monthly), "period" in to_document(monthly)) == (digest(FULL), False)
+    assert not terms_message(monthly).HasField("period")
+
+
+def test_the_documentation_shows_the_periods_there_are() -> None:
+    shown = re.findall(r"\{every: [^}]*\}", PERIOD_EXAMPLE)
+    assert [parse_document(f"{UNPAID}period: {each}\n").period.every for each in shown] == list(EVERY.words)
+
+
+def test_components_come_and_go() -> None:
+    def come_and_go(nodes: dict[str, Any]) -> None:
+        shown: Any = read_document(LIVES_EXAMPLE)
+        nodes["services"][0]["components"][2:] = shown["components"]
+
+    agreed = changed(come_and_go)
+    changeover = parse_instant("2026-06-15T22:00:00Z", place="")
+    first, second = agreed.services[0].components[2:]
+    assert (first.in_service_from, first.in_service_until) == (None, changeover)
+    assert (second.in_service_from, second.in_service_until) == (changeover, None)
+    assert terms_of(terms_message(agreed)) == stored_terms(canonical_json(agreed)) == agreed
+    assert {each.place for each in difference(FULL, agreed)} == {
+        "services[payments].components[db-1].in_service_until",
+        "services[payments].components[db-2].in_service_from",
+    }
+    assert json.loads(terms_document(agreed).model_dump_json(by_alias=True)) == to_document(agreed)
+
+
+def test_rolling_periods_may_be_as_long_as_the_agreement_and_an_outage_as_long_as_the_week() -> None:
+    rolling = f"{UNPAID}period: {{every: rolling, days: 59}}\n".replace("2026-12-31", "2026-02-28")
+    assert parse_document(rolling).period == Cycle("rolling", days=59)
+    weekly = f"{UNPAID}period: {{every: week}}\n".replace("{kind: availability}", "{kind: availability, minimum_outage: {at_least: 168h}}")
+    assert parse_document(weekly).objectives[0].indicator == Availability(
+        components=("web", "db"), minimum_outage=MinimumOutage(at_least_s=604_800)
+    )
+
+
+def test_a_quarter_may_hold_an_outage_longer_than_any_february() -> None:
+    quarterly = f"{UNPAID}period: {{every: quarter}}\n".replace(
+        "{kind: availability}", "{kind: availability, minimum_outage: {at_least: 744h}}"
+    )
+    assert parse_document(quarterly).period == Cycle("quarter")
+
+
+def test_a_fault_of_the_period_is_told_once_and_nothing_is_judged_by_it() -> None:
+    def fortnightly(nodes: dict[str, Any]) -> None:
+        nodes.update(period={"every": "fortnight"})
+        nodes["credit"].update(yearly_cap_percent="1")
+
+    assert refused(fortnightly) == [
+        "period.every: must be one of month, quarter, year, contract-year, week, rolling, not 'fortnight'",
+    ]
+
+
+def test_nothing_is_credited_by_rolling_days_wherever_a_credit_stands() -> None:
+    instead = 'credits need periods of whole months, not every "rolling"; use every "month", "quarter" or "year", or'
+    assert refused(lambda nodes: nodes.update(period={"every": "rolling", "days": "30"})) == [
+        f"credit: {instead} leave out credit, and credits and relief of the objectives"
+    ]
+
+    def without_charge(nodes: dict[str, Any]) -> None:
+        nodes.update(period={"every": "rolling", "days": "30"})
+        nodes.pop("credit")
+
+    assert refused(without_charge) == [
+        f"objectives[{index}].{what}: {instead} promise without a credit"
+        for index, what in ((0, "credits"), (1, "relief"), (2, "relief"), (3, "relief"), (7, "relief"))
     ]

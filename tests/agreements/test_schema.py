@@ -63,6 +63,7 @@ def test_it_finds_half_of_the_broken_documents_without_any_reader() -> None:
         "time-without-a-zero",
         "weekday-in-full",
         "length-in-days",
+        "hourly-relief-of-a-pool",
     ],
 )
 def test_what_an_editor_can_tell_it_tells(name: str) -> None:

@@ -119,7 +119,7 @@ FAULTS: dict[str, tuple[Change, list[str]]] = {
     "a key that is no word": (
         lambda nodes: nodes.update({"two\nlines": "1"}),
         [
-            "'two\\nlines': is not a field here; there are upheld, title, zone, effective_on, ends_on, parties, auditors, "
+            "'two\\nlines': is not a field here; there are upheld, title, zone, effective_on, ends_on, parties, period, auditors, "
             "services, calendars, exclusion_classes, maintenance, recurring_maintenance, objectives, credit, close_after_days, "
             "hard_close_after_days, disputes, warn_at_percent"
         ],

@@ -41,7 +41,7 @@ from services.agreements.terms import (
 from services.agreements.terms.grammar import APPROVAL, COMBINE, COMPOSITE_RULE, DISPUTES, EMPTY, PRIORITY_RULE, STOP, WEEK, WEEKDAY
 from services.vocabulary.identity import OrganisationId
 from services.vocabulary.money import Money, minor_digits
-from services.vocabulary.period import SECOND, Instant, parse_instant
+from services.vocabulary.period import MONTHLY, SECOND, Cycle, Instant, parse_instant
 
 FIRST_DAY = date(2026, 1, 1)
 NOON = parse_instant("2026-01-02T12:00:00Z", place="")
@@ -55,6 +55,7 @@ weekdays = st.lists(st.sampled_from(WEEKDAY.words), min_size=1, unique=True).map
 lengths = st.integers(1, 86_400)
 divisors_of_a_day = st.sampled_from([length for length in range(1, 86_401) if 86_400 % length == 0])
 milliseconds = st.integers(1, 10**12 - 1).map(lambda thousandths: Decimal(thousandths).scaleb(-3))
+lives = st.sampled_from([(None, None), (NOON, None), (None, NOON), (NOON, Instant(NOON + 1))])
 ratios = st.integers(1, 100 * 10**9).map(lambda units: Fraction(units, 100 * 10**9))
 
 
@@ -62,7 +63,11 @@ ratios = st.integers(1, 100 * 10**9).map(lambda units: Fraction(units, 100 * 10*
 def services(draw: st.DrawFn) -> tuple[Service, ...]:
     def service(service_id: str) -> Service:
         components = draw(st.lists(slugs, min_size=1, max_size=3, unique=True))
-        return Service(id=service_id, name=draw(lines), components=tuple(Component(id=each, name=draw(lines)) for each in components))
+        return Service(id=service_id, name=draw(lines), components=tuple(component(each) for each in components))
+
+    def component(component_id: str) -> Component:
+        since, until = draw(lives)
+        return Component(id=component_id, name=draw(lines), in_service_from=since, in_service_until=until)
 
     return tuple(service(each) for each in draw(st.lists(slugs, min_size=1, max_size=3, unique=True)))
 
@@ -177,7 +182,8 @@ def indicators(draw: st.DrawFn, service: Service, calendar_ids: list[str]) -> In
 
 @st.composite
 def reliefs(draw: st.DrawFn, indicator: Indicator, target: Fraction) -> Relief:
-    match draw(st.integers(0 if isinstance(indicator, Availability) else 1, 2)):
+    has_hours = isinstance(indicator, Availability) and indicator.combine != "pool"
+    match draw(st.integers(0 if has_hours else 1, 2)):
         case 0:
             return HourlyRelief(more_than_s=draw(st.integers(1, 3599)))
         case 1:
@@ -278,6 +284,14 @@ def credits(draw: st.DrawFn, calendar_ids: list[str]) -> Credit:
     )
 
 
+def cycles(promised: tuple[Objective, ...], *, paid: bool) -> list[Cycle]:
+    """Nothing is paid by the week or by rolling days, and their outages and runs of slices are shorter."""
+    of_months = [MONTHLY, Cycle(from_day=15), Cycle("quarter"), Cycle("year"), Cycle("contract-year")]
+    of_days = [Cycle("rolling", days=28), Cycle("rolling", days=365)]
+    has_long_ones = any(isinstance(each.indicator, Availability | TimeSlices) for each in promised)
+    return [*of_months, *([] if paid else of_days), *([] if paid or has_long_ones else [Cycle("week"), Cycle("rolling", days=1)])]
+
+
 @st.composite
 def valid_terms(draw: st.DrawFn) -> Terms:
     provider, customer, *auditors = draw(st.lists(slugs.map(OrganisationId), min_size=2, max_size=4, unique=True))
@@ -304,6 +318,7 @@ def valid_terms(draw: st.DrawFn) -> Terms:
         title=draw(lines),
         zone=draw(st.sampled_from(["UTC", "Europe/Berlin", "Australia/Lord_Howe"])),
         effective_on=FIRST_DAY,
+        period=draw(st.sampled_from(cycles(promised, paid=credit is not None))),
         ends_on=draw(st.none() | st.integers(364, 3000).map(lambda days: FIRST_DAY + timedelta(days=days))),
         parties=(draw(party), Party(role="customer", organisation=customer, name=draw(lines))),
         auditors=tuple(auditors),

@@ -90,8 +90,8 @@ async def opened_store(settings: Settings, service: str = "tallies") -> AsyncIte
 
 
 @asynccontextmanager
-async def opened_database(settings: Settings, service: str = "tallies") -> AsyncIterator[Database]:
-    database = Database.open(service, settings, VIEWS)
+async def opened_database(settings: Settings, service: str = "tallies", *further: sa.MetaData) -> AsyncIterator[Database]:
+    database = Database.open(service, settings, VIEWS, *further)
     try:
         yield database
     finally:

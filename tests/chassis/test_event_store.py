@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from fractions import Fraction
-from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from eventsourcing.persistence import Notification, OperationalError, StoredEvent
+from eventsourcing.persistence import DataError, OperationalError, StoredEvent
 
 from services.chassis.context import Context, Request
-from services.chassis.event_store import AlreadyAnswered, AlreadyHandled, EventStore, Log, RequestKeyReused, Statement, open_log
+from services.chassis.event_log import Append, Clash, Log, Outcome, Row, open_log
+from services.chassis.event_store import AlreadyAnswered, AlreadyHandled, EventStore, RequestKeyReused
 from services.chassis.events import Recorded
 from services.chassis.settings import Settings
 from services.vocabulary.errors import StaleVersion, Unavailable
@@ -221,16 +222,12 @@ class _HearsOfNoCommit:
 
     def __init__(self, log: Log) -> None:
         self._log = log
-        self.writers = log.writers
         self.commits = 0
 
-    def insert_events(self, stored_events: Sequence[StoredEvent], *, rows: Sequence[Statement]) -> Sequence[int] | None:
+    def append(self, group: Sequence[Append]) -> Sequence[Outcome]:
         self.commits += 1
-        self._log.insert_events(stored_events, rows=rows)
-        return self._log.insert_events(stored_events, rows=rows)
-
-    def select_notifications(self, start: int | None, limit: int, *, inclusive_of_start: bool = True) -> Sequence[Notification]:
-        return self._log.select_notifications(start, limit, inclusive_of_start=inclusive_of_start)
+        self._log.append(group)
+        return self._log.append(group)
 
     def max_notification_id(self) -> int | None:
         return self._log.max_notification_id()
@@ -238,14 +235,123 @@ class _HearsOfNoCommit:
     def key(self, stream: UUID) -> object:
         return self._log.key(stream)
 
-    def rows(self, statement: str, *params: object) -> list[Any]:
+    def rows(self, statement: str, *params: object) -> list[Row]:
         return self._log.rows(statement, *params)
-
-    def execute(self, statement: str, *params: object) -> int:
-        return self._log.execute(statement, *params)
 
     def close(self) -> None:
         self._log.close()
+
+
+def test_savers_who_wait_at_the_same_time_share_a_transaction(settings: Settings) -> None:
+    async def story() -> None:
+        log = _Held(open_log("tallies", settings))
+        store = EventStore("tallies", log, REGISTRY)
+        first = asyncio.create_task(opened(store, uuid4()))
+        await asyncio.to_thread(log.reached.wait)
+        others = [asyncio.create_task(opened(store, uuid4(), Counted(by=1))) for _ in range(31)]
+        await asyncio.sleep(0)
+        log.held.set()
+        appended = [await each for each in (first, *others)]
+        assert log.groups == [1, 31]
+        assert [recorded for each in appended for recorded in each] == await store.read(after=0, limit=100)
+        await store.close()
+
+    asyncio.run(story())
+
+
+class _Held(_HearsOfNoCommit):
+    """A log whose first transaction takes until it may end."""
+
+    def __init__(self, log: Log) -> None:
+        super().__init__(log)
+        self.reached, self.held = threading.Event(), threading.Event()
+        self.groups: list[int] = []
+
+    def append(self, group: Sequence[Append]) -> Sequence[Outcome]:
+        self.groups.append(len(group))
+        self.reached.set()
+        self.held.wait()
+        return self._log.append(group)
+
+
+def test_who_is_refused_changes_nothing_for_those_who_save_at_the_same_time(settings: Settings) -> None:
+    def wanted(stream: UUID, version: int, key: str = "") -> Append:
+        events = [StoredEvent(originator_id=stream, originator_version=version, topic="tally.opened.v1", state=b"{}")]
+        rows = [("INSERT INTO {0}stored_requests VALUES (?, ?, ?, ?)", (key, "f", str(stream), version))] if key else []
+        return Append(stream=stream, expected_version=version - 1, events=events, rows=rows)
+
+    one, two, three = UUID(int=1), UUID(int=2), UUID(int=3)
+    log = open_log("tallies", settings)
+    group = [
+        wanted(one, 1),
+        wanted(one, 2, "k"),
+        wanted(one, 2),
+        wanted(two, 2),
+        wanted(three, 1, "k"),
+        wanted(three, 1, "l"),
+        wanted(two, 1),
+    ]
+    outcomes = log.append(group)
+    assert [isinstance(outcome, Clash) for outcome in outcomes] == [False, False, True, True, True, False, False]
+    stored = log.rows("SELECT {1}, originator_id, originator_version FROM {0}stored_events ORDER BY {1}")
+    assert [(UUID(str(stream)), version) for _, stream, version in stored] == [(one, 1), (one, 2), (three, 1), (two, 1)]
+    assert [position for outcome in outcomes if not isinstance(outcome, Exception) for position in outcome] == [row[0] for row in stored]
+    assert log.rows("SELECT key FROM {0}stored_requests ORDER BY key") == [("k",), ("l",)]
+    log.close()
+
+
+def test_a_text_that_the_database_cannot_hold_is_the_fault_of_one_saver_only(settings_postgres: Settings) -> None:
+    async def story() -> None:
+        async with opened_store(settings_postgres) as store:
+            bad = context(request=Request(key="zero\x00byte", fingerprint="f"))
+            attempts = [store.append(uuid4(), expected_version=0, events=[Opened(owner="ana")], context=each) for each in (context(), bad)]
+            good, failed = await asyncio.gather(*attempts, return_exceptions=True)
+            assert isinstance(failed, DataError)
+            assert await store.read(after=0, limit=10) == good
+
+    asyncio.run(story())
+
+
+def test_a_full_disk_acknowledges_nothing_and_when_there_is_room_again_the_service_goes_on(settings_sqlite: Settings) -> None:
+    async def story() -> None:
+        async with opened_store(settings_sqlite) as store:
+            await opened(store, uuid4())
+            disk = store._log.datastore._writer._sqlite_conn  # type: ignore[attr-defined]
+            (pages,) = disk.execute("PRAGMA page_count").fetchone()
+            disk.execute(f"PRAGMA max_page_count={pages + 8}")
+            answers = await asyncio.gather(*(opened(store, uuid4(), *[Counted(by=1)] * 20) for _ in range(32)), return_exceptions=True)
+            assert all(isinstance(answer, Unavailable) for answer in answers)
+            assert await store.last_position() == 1
+            disk.execute("PRAGMA max_page_count=1000000")
+            assert [each.position for each in await opened(store, uuid4())] == [2]
+
+    asyncio.run(story())
+
+
+def test_who_no_longer_waits_keeps_nobody_waiting(settings: Settings) -> None:
+    async def story() -> None:
+        log = _Held(open_log("tallies", settings))
+        store = EventStore("tallies", log, REGISTRY)
+        impatient, patient = (asyncio.create_task(opened(store, uuid4())) for _ in range(2))
+        await asyncio.to_thread(log.reached.wait)
+        impatient.cancel()
+        log.held.set()
+        assert len(await patient) == 1
+        assert impatient.cancelled()
+        await store.close()
+
+    asyncio.run(story())
+
+
+def test_event_ids_of_one_moment_lie_together_and_are_of_version_seven(settings_sqlite: Settings) -> None:
+    async def story() -> None:
+        async with opened_store(settings_sqlite) as store:
+            ids = [UUID(each.metadata.event_id) for each in await opened(store, uuid4(), *[Counted(by=1)] * 999)]
+            assert {each.version for each in ids} == {7}
+            assert [each.int >> 80 for each in ids] == sorted(each.int >> 80 for each in ids)
+            assert len(set(ids)) == 1_000
+
+    asyncio.run(story())
 
 
 def test_eight_writers_and_a_reader_lose_nothing_and_the_reader_passes_over_nothing(settings: Settings) -> None:

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.chassis.events import Registry, UnknownEvent, UnreadableEvent
+from services.chassis.events import Metadata, Registry, UnknownEvent, UnreadableEvent
 from services.vocabulary.money import Money
 from services.vocabulary.period import Month
 
@@ -152,3 +152,45 @@ def test_old_versions_are_upcast_one_step_after_the_other() -> None:
 def test_upcasters_that_lead_nowhere_are_refused(upcasters: dict[str, tuple[str, Callable[[dict[str, Any]], dict[str, Any]]]]) -> None:
     with pytest.raises(ValueError, match=r"deal\.ended"):
         Registry({"deal.ended.v3": Ended}, upcasters=upcasters)
+
+
+METADATA = Metadata(
+    event_id="e-1", recorded_at="2026-03-02T08:00:00Z", actor="ana", organisation="bank", reason="", tool="http",
+    correlation_id="c", causation_id="", traceparent="",
+)  # fmt: skip
+
+
+def test_what_is_stored_holds_the_event_and_who_when_and_why() -> None:
+    stored = REGISTRY.pack(agreed(), METADATA)
+    assert msgspec.json.decode(stored)["metadata"]["actor"] == "ana"
+    assert REGISTRY.unpack("deal.agreed.v1", stored) == ("deal.agreed.v1", agreed(), METADATA)
+    assert REGISTRY.pack(agreed(), METADATA) == stored
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        (("event", "fee"), "unknown field fee"),
+        (("event", "clauses", 0, "colour"), r"unknown field clauses\[0\]\.colour"),
+        (("metadata", "colour"), "unknown field `colour`"),
+        (("colour",), "unknown field `colour`"),
+        (("event", "charge"), "Expected"),
+    ],
+)
+def test_what_is_stored_says_nothing_that_would_be_lost(place: tuple[str | int, ...], told: str) -> None:
+    document = msgspec.json.decode(REGISTRY.pack(agreed(), METADATA))
+    holder = document
+    for step in place[:-1]:
+        holder = holder[step]
+    holder[place[-1]] = 1
+    with pytest.raises(UnreadableEvent, match=told):
+        REGISTRY.unpack("deal.agreed.v1", msgspec.json.encode(document))
+
+
+def test_what_was_stored_under_an_old_name_or_in_another_order_is_understood() -> None:
+    registry = Registry({"deal.ended.v3": Ended}, upcasters={"deal.ended.v2": ("deal.ended.v3", _named)})
+    event = ("deal.ended.v3", Ended(reason="over"), METADATA)
+    assert registry.unpack("deal.ended.v2", b'{"metadata":%s,"event":{"why":"over "}}' % msgspec.json.encode(METADATA)) == event
+    assert registry.unpack("deal.ended.v3", b'{"event": {"reason":"over"}, "metadata":%s}' % msgspec.json.encode(METADATA)) == event
+    with pytest.raises(UnknownEvent, match=r"deal\.ended\.v1"):
+        registry.unpack("deal.ended.v1", registry.pack(Ended(reason="over"), METADATA))

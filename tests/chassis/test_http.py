@@ -31,7 +31,7 @@ from services.chassis.http import (
 )
 from services.chassis.identity import PUBLIC
 from services.chassis.telemetry import configure_logs
-from services.vocabulary.errors import Conflict, NotAllowed, NotFound, StaleVersion, Unavailable, invalid
+from services.vocabulary.errors import Conflict, NotAllowed, NotFound, Since, StaleVersion, Unavailable, invalid
 from services.vocabulary.identity import Role
 from tests.chassis.doors import SmallPlatform, as_platform, small_platform
 
@@ -46,12 +46,13 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
     "refuse": PUBLIC,
     "break_down": PUBLIC,
 }
+SINCE = Since(version=3, type="agreement.withdrawn.v1", actor="ana", recorded_at="2026-03-09T12:00:00Z")
 REFUSALS = {
     "invalid": invalid("objectives[1].target", "must be a percentage"),
     "foreign": NotFound("no such agreement"),
     "not-allowed": NotAllowed("only its own side may sign"),
     "conflict": Conflict("already terminated"),
-    "stale": StaleVersion(expected=2, actual=3),
+    "stale": StaleVersion(expected=2, actual=3, changed=[SINCE]),
     "unavailable": Unavailable("measurement cannot be reached"),
 }
 
@@ -257,6 +258,13 @@ def test_an_invalid_input_names_each_place_and_rule(platform: SmallPlatform) -> 
 def test_a_stale_version_is_answered_with_the_newest_as_the_next_if_match_names_it(platform: SmallPlatform) -> None:
     answer = ask(platform, "GET", "/v1/refusals/stale")
     assert (answer.status_code, answer.headers["ETag"]) == (412, f'"{answer.json()["detail"].rpartition(" ")[2]}"')
+
+
+def test_a_stale_version_is_answered_with_what_came_since_and_any_other_refusal_with_nothing_of_the_kind(platform: SmallPlatform) -> None:
+    assert ask(platform, "GET", "/v1/refusals/stale").json()["changed"] == [
+        {"version": 3, "type": "agreement.withdrawn.v1", "actor": "ana", "recorded_at": "2026-03-09T12:00:00Z"}
+    ]
+    assert ask(platform, "GET", "/v1/refusals/invalid").json()["changed"] == []
 
 
 def test_something_unavailable_may_be_tried_again(platform: SmallPlatform) -> None:

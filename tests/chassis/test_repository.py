@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -15,9 +16,10 @@ from services.chassis.context import Request
 from services.chassis.event_store import EventStore, RequestKeyReused
 from services.chassis.repository import Repository, Versioned
 from services.chassis.settings import Settings
-from services.vocabulary.errors import Conflict, StaleVersion
+from services.vocabulary.errors import Conflict, Since, StaleVersion
 from tests.chassis.storage import MONDAY, Counted, Event, Opened, Tally, context, delivery, evolve, opened_store
 
+CAME = ((1, "tally.opened.v1"), (2, "tally.counted.v1"))
 ORDER = Request(key="bank/ana/count/1", fingerprint="a" * 64)
 
 
@@ -136,6 +138,8 @@ def test_an_expected_version_that_is_not_the_newest_is_stale(settings: Settings,
             with pytest.raises(StaleVersion) as stale:
                 await tallies.execute(stream, count(1), context=context(), expected_version=expected_version)
             assert (stale.value.expected, stale.value.actual) == (expected_version, 2)
+            came = [Since(version=n, type=t, actor="ana", recorded_at="2026-03-02T08:00:00.250000Z") for n, t in CAME]
+            assert list(stale.value.changed) == came[expected_version:]
 
     asyncio.run(story())
 
@@ -170,14 +174,16 @@ def test_a_race_lost_every_time_is_given_up(settings_sqlite: Settings) -> None:
         async with opened(settings_sqlite) as (store, tallies):
             await tallies.execute(stream, open_it, context=context())
 
+            async def overtake() -> None:
+                await store.append(stream, expected_version=len(await store.load(stream)), events=[Counted(by=10)], context=context())
+
             def always_overtaken(state: Tally | None) -> Sequence[Event]:
                 nonlocal decided
                 decided += 1
-                version = store._newest_version(stream)
-                store._append(stream, version, [Counted(by=10)], context())
+                elsewhere.submit(asyncio.run, overtake()).result()
                 return count(1)(state)
 
-            with pytest.raises(StaleVersion):
+            with ThreadPoolExecutor(1) as elsewhere, pytest.raises(StaleVersion):
                 await tallies.execute(stream, always_overtaken, context=context())
             assert decided == 9
             assert await tallies.load(stream) == Versioned(Tally(owner="ana", total=90), 10)

@@ -13,6 +13,7 @@ import pytest
 
 from services.command.assess import assess_files
 from services.vocabulary.errors import Invalid
+from services.vocabulary.period import TZ_DATABASE
 from tests.command.cli import HEAD, invoke, upheld
 
 Json = Any
@@ -64,13 +65,16 @@ class Given:
     zone: str = "UTC"
     maintenance: str = "[]"
     credit: str = '{currency: EUR, monthly_charge: "1000.00"}'
+    period: str = "{every: month}"
+    services: str = SERVICES
+    effective_on: str = "2025-01-01"
     objectives: Sequence[Objective] = field(default_factory=lambda: [Objective()])
 
     def files(self, *observations: Observation) -> Files:
         terms, observed = self.folder / "terms.yaml", self.folder / "observations.ndjson"
         written = "".join(objective.written(f"o{number}") for number, objective in enumerate(self.objectives))
         terms.write_text(
-            f"{HEAD}title: Shop\nzone: {self.zone}\neffective_on: 2025-01-01\n{SERVICES}\n"
+            f"{HEAD}title: Shop\nzone: {self.zone}\neffective_on: {self.effective_on}\nperiod: {self.period}\n{self.services}\n"
             f"maintenance: {self.maintenance}\nobjectives:\n{written}credit: {self.credit}\n"
         )
         observed.write_text("\n".join(map(json.dumps, observations)))
@@ -312,6 +316,23 @@ def test_the_json_is_the_document_itself(tmp_path: Path) -> None:
     assert '"attainment": "999/1000"' in done.stdout
 
 
+@pytest.mark.parametrize("version", ["1", "2", "3"])
+def test_any_version_of_the_calculator_can_be_run_and_says_which_it_was(tmp_path: Path, version: str) -> None:
+    files = Given(folder=tmp_path).files(outage("2026-04-02T10:00:00Z", 44))
+    options = ("--period", "2026-04", "--until", "2026-06-01T00:00:00Z")
+    done = invoke("assess", files.terms, files.observations, *options, "--calculator", version, "--json")
+    assert done.exit_code == 0
+    assert json.loads(done.stdout) == files.judged("2026-04", until="2026-06-01T00:00:00Z") | {"calculator_version": version}
+    shown = invoke("assess", files.terms, files.observations, *options, "--calculator", version)
+    assert f"calculator {version}, time zones {TZ_DATABASE}" in shown.stdout
+
+
+def test_a_calculator_that_nobody_has_is_refused(tmp_path: Path) -> None:
+    files = Given(folder=tmp_path).files(outage("2026-04-02T10:00:00Z", 44))
+    done = invoke("assess", files.terms, files.observations, "--period", "2026-04", "--calculator", "0")
+    assert (done.exit_code, done.stderr) == (1, "error: there is no calculator '0', only 1, 2, 3\n")
+
+
 # Refused
 
 
@@ -363,9 +384,9 @@ def test_every_bad_row_is_told_with_its_line_and_column(table: Files) -> None:
 @pytest.mark.parametrize(
     ("period", "until", "told"),
     [
-        ("2026-13", "", "--period: must be a month such as"),
-        ("April", "", "--period: must be a month such as"),
-        ("1066-10", "", "--period: must be a month such as"),
+        ("2026-13", "", "--period: must be a period such as"),
+        ("April", "", "--period: must be a period such as"),
+        ("1066-10", "", "--period: must be a period such as"),
         ("2026-04", "noon", "--until: must be an RFC 3339 instant"),
         ("2026-04", "2026-04-02T10:00:00", "--until: must carry an offset"),
         ("2026-04", "2199-04-02T10:00:00Z", "--until: must not be later than now, "),
@@ -404,3 +425,60 @@ def test_faults_of_the_terms_are_told_all_at_once_with_their_places(tmp_path: Pa
     for place in ("zone: ", "objectives[0].target: ", "objectives[1].indicator.components[0]: ", "objectives[2].decimals: "):
         assert place in done.stderr
     assert "Europe/Bern" in done.stderr
+
+
+# Periods
+
+
+QUARTER = "{every: quarter}"
+ROLLING = "{every: rolling, days: 30}"
+
+
+def test_a_breached_quarter_costs_its_share_of_three_monthly_charges(tmp_path: Path) -> None:
+    """129,600 minutes of Q1 2026 in UTC allow 129.6 of them."""
+    promised = [Objective(credits=[("99.9", "10")])]
+    files = Given(folder=tmp_path, period=QUARTER, objectives=promised).files(outage("2026-01-31T23:00:00Z", 130))
+    done = invoke("assess", files.terms, files.observations, "--period", "2026-Q1")
+    assert (done.exit_code, "breached" in done.stdout) == (0, True)
+    assert "credit: 10 % of 3000.00 = 300.00 EUR" in done.stdout
+    assert done.stdout.startswith("2026-Q1  2026-01-01T00:00:00Z – 2026-04-01T00:00:00Z")
+    within = Given(folder=tmp_path, period=QUARTER, objectives=promised).files(outage("2026-01-31T23:00:00Z", 129))
+    assert within.result("2026-Q1")["verdict"] == "met"
+
+
+def test_rolling_days_see_what_two_months_share(tmp_path: Path) -> None:
+    """30 minutes on 31 January and 30 on 1 February: each month is met or nearly so, thirty days that hold both are not."""
+    down = [outage("2026-01-31T12:00:00Z", 30), outage("2026-02-01T12:00:00Z", 30)]
+    monthly = Given(folder=tmp_path).files(*down)
+    assert [monthly.result(month)["attainment_percent"] for month in ("2026-01", "2026-02")] == ["99.932795", "99.925595"]
+    rolling = Given(folder=tmp_path, period=ROLLING, credit="").files(*down)
+    assert rolling.result("2026-01-05--P30D")["attainment_percent"] == "99.861111"
+    assert rolling.result("2026-01-05--P30D")["whole"] == str(43_200 * 60 * 10**6)
+
+
+@pytest.mark.parametrize(
+    ("period", "credit", "asked", "told"),
+    [
+        (QUARTER, '{currency: EUR, monthly_charge: "1.00"}', "2026-03", 'by 2026-03 but by quarters such as "2026-Q1"'),
+        ("{every: month}", "", "2026-Q1", 'by 2026-Q1 but by calendar months such as "2026-03"'),
+        ("{every: month, from_day: 15}", "", "2026-03", 'by 2026-03 but by billing months such as "2026-03-15--P1M"'),
+        ("{every: week}", "", "2026-03", 'by 2026-03 but by weeks such as "2026-W10"'),
+        (ROLLING, "", "2026-03-01--P28D", 'by 2026-03-01--P28D but by rolling periods of 30 days such as "2026-03-01--P30D"'),
+    ],
+)
+def test_a_period_that_the_terms_do_not_have_is_refused_with_theirs(
+    tmp_path: Path, period: str, credit: str, asked: str, told: str
+) -> None:
+    files = Given(folder=tmp_path, period=period, credit=credit).files(outage("2026-03-02T10:00:00Z", 44))
+    done = invoke("assess", files.terms, files.observations, "--period", asked)
+    assert done.exit_code == 1
+    assert f"the terms do not judge {told}" in done.stderr
+
+
+def test_a_component_promises_nothing_outside_its_life(tmp_path: Path) -> None:
+    """Half of June, 21,600 minutes, 21.6 of them down: exactly the target."""
+    services = SERVICES.replace("{id: data, name: Data}", "{id: data, name: Data, in_service_from: 2026-06-16T00:00:00Z}")
+    promised = [Objective(indicator="kind: availability, components: [data]")]
+    down = (outage("2026-06-01T00:00:00Z", 600, "data"), outage("2026-06-20T00:00:00Z", 21.6, "data"))
+    result = Given(folder=tmp_path, services=services, objectives=promised).files(*down).result("2026-06")
+    assert (result["attainment_percent"], result["verdict"], result["whole"]) == ("99.900000", "met", str(21_600 * 60 * 10**6))

@@ -28,7 +28,7 @@ from services.chassis.service import Platform, Service, platform
 from services.chassis.settings import Settings
 from services.command.host import SERVICES, composer
 from services.vocabulary.identity import Role
-from tests.contracts.platform import GROUND, LAST_MONTH, MONTH, OBJECTIVE, RUNNING_MONTH, SERVICE, TERMS, House, observations
+from tests.contracts.platform import GROUND, LAST_MONTH, MONTH, OBJECTIVE, RUNNING_MONTH, SERVICE, SLO, TERMS, House, observations
 
 Door = Literal["http", "grpc"]
 About = Literal["a thing", "a list", "new terms", "a settlement", "one's own"]
@@ -175,6 +175,7 @@ def values_of(house: House) -> dict[str, str]:
         "due_on": str(LAST_MONTH.first_day),
         "digest": house.digest,
         "document": TERMS,
+        "form": "openslo",
         "source": "probe",
         "batch": str(MONTH),
         "name": "portal.css",
@@ -200,10 +201,13 @@ def request_of(operation: Operation, values: Values) -> Request:
 
 _QUERIES: Mapping[str, Sequence[str]] = {
     "list_assessments": ("agreement_id",),
+    "list_observations": ("agreement_id", "service", "start", "end"),
     "list_exclusions": ("agreement_id",),
     "list_disputes": ("agreement_id", "period"),
     "measure_span": ("start", "end"),
     "diff_terms": ("from", "to"),
+    "export_agreement": ("form",),
+    "import_terms": ("form",),
     "propose_amendment": ("effective_on",),
     "report_observations": ("source", "batch"),
 }
@@ -228,6 +232,8 @@ def _content(operation: Operation, values: Values) -> tuple[str, str]:
         return "application/json", json.dumps({name: values[name] for name in _BODIES[operation.name]})
     if operation.name in ("draft_agreement", "validate_terms", "revise_draft", "propose_amendment"):
         return "application/yaml", values["document"]
+    if operation.name == "import_terms":
+        return "application/yaml", SLO
     if operation.name == "report_observations":
         return "application/x-ndjson", observations(MONTH)
     return ("application/x-www-form-urlencoded", f"token={quote(values['token'])}") if operation.name == "open_portal_session" else ("", "")

@@ -7,15 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 from services.vocabulary.identity import Role
-from services.vocabulary.period import MINUTE, Instant, Month, instant_text, month_of
+from services.vocabulary.period import MINUTE, Instant, Month, instant_text, month_of, parse_zone
 from services.vocabulary.period import instant_of as instant
 from tests.journeys.people import Person, token, until
 from tests.journeys.processes import Reach, one_process
 
-ZONE = ZoneInfo("Europe/Zurich")
+ZONE = parse_zone("Europe/Zurich")
 RUNNING_MONTH = month_of(instant(datetime.now(UTC)), ZONE)
 LAST_MONTH = RUNNING_MONTH.previous
 MONTH = LAST_MONTH.previous
@@ -58,6 +57,18 @@ close_after_days: 3
 warn_at_percent: "75"
 """
 """Of which the customer and the provider have signed every letter."""
+
+SLO = """\
+apiVersion: openslo/v1
+kind: SLO
+metadata: {name: main-page}
+spec:
+  service: shop
+  indicator: {metadata: {name: own}, spec: {ratioMetric: {good: {metricSource: {type: Any}}, total: {metricSource: {type: Any}}}}}
+  timeWindow: [{duration: 28d, isRolling: true}]
+  budgetingMethod: Occurrences
+  objectives: [{target: 0.99}]
+"""
 
 
 @dataclass(frozen=True, kw_only=True)

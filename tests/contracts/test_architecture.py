@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import shutil
 import subprocess
 import sys
@@ -19,6 +21,7 @@ OFFENCES = {
     "nothing but the command imports the command": ("chassis/clock.py", "import services.command.story"),
     "the chassis knows no room": ("chassis/clock.py", "import services.agreements.agreement"),
     "the vocabulary stands alone": ("vocabulary/money.py", "import services.chassis.clock"),
+    "a proof needs the standard library and cryptography": ("transparency/merkle.py", "import msgspec"),
     "rules know no framework, no store and no wire": ("measurement/assessment.py", "import services.chassis.database"),
     "use cases do not know their doors": ("agreements/application.py", "import services.agreements.api"),
 }
@@ -55,3 +58,24 @@ def test_a_rule_that_is_broken_on_purpose_is_reported(rule: str, tmp_path: Path)
     result = lint(sources)
     assert result.returncode != 0
     assert f"{rule} BROKEN" in " ".join(result.stdout.split())
+
+
+def zones_of_the_machine(source: str) -> list[str]:
+    """The calls that take a time zone from the machine: by its name there, or because they name none."""
+    calls = [call for call in ast.walk(ast.parse(source)) if isinstance(call, ast.Call)]
+    named = [ast.unparse(call.func) for call in calls if re.search(r"\b(ZoneInfo|available_timezones|tzlocal)\b", ast.unparse(call.func))]
+    return named + [ast.unparse(call) for call in calls if re.search(r"(\.astimezone|\bdatetime\.now)\(\)$", ast.unparse(call))]
+
+
+def test_only_the_vocabulary_makes_time_zones() -> None:
+    """Civil times come from the time zone database that is locked with the project."""
+    sources = [file for file in (ROOT / "services").rglob("*.py") if file != ROOT / "services/vocabulary/period.py"]
+    assert {file.name: found for file in sources if (found := zones_of_the_machine(file.read_text()))} == {}
+
+
+@pytest.mark.parametrize(
+    "offence",
+    ["ZoneInfo(name)", "zoneinfo.ZoneInfo.no_cache(name)", "sorted(available_timezones())", "moment.astimezone().date()", "datetime.now()"],
+)
+def test_a_time_zone_of_the_machine_is_found(offence: str) -> None:
+    assert zones_of_the_machine(f"def day() -> object:\n    return {offence}\n")

@@ -628,6 +628,12 @@ def test_a_wrong_size_of_a_page_is_refused(path: str, limit: str, home: House, m
     refused(manager.ask("GET", path, params={"agreement_id": home.agreement_id, "limit": limit}), 422, "limit", "")
 
 
+@pytest.mark.parametrize("token", BAD_CURSORS)
+def test_a_token_of_observations_that_no_page_gave_is_refused(token: str, home: House, manager: Person) -> None:
+    asked = {"agreement_id": home.agreement_id, "service": SERVICE, "start": "2026-01-01T00:00:00Z", "end": "2026-02-01T00:00:00Z"}
+    refused(manager.ask("GET", "/v1/observations", params={**asked, "cursor": token}), 422, "cursor", "")
+
+
 @pytest.mark.parametrize(
     ("path", "query", "place"),
     [

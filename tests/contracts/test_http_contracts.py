@@ -32,7 +32,20 @@ from schemathesis.specs.openapi.checks import (
 
 from services.command.host import SERVICES
 from services.vocabulary.identity import Role
-from tests.contracts.platform import AUDITOR, LAST_MONTH, MONTH, OBJECTIVE, RUNNING_MONTH, TERMS, House, claim, house, observations
+from tests.contracts.platform import (
+    AUDITOR,
+    LAST_MONTH,
+    MONTH,
+    OBJECTIVE,
+    RUNNING_MONTH,
+    SERVICE,
+    SLO,
+    TERMS,
+    House,
+    claim,
+    house,
+    observations,
+)
 from tests.journeys.people import Json, Person, until
 
 pytestmark = [pytest.mark.schema, pytest.mark.xdist_group("http contracts"), pytest.mark.timeout(600)]
@@ -48,7 +61,10 @@ CHECKS = [
     response_schema_conformance,
     unsupported_method,
 ]
-ALSO_FITS_ANOTHER = ("/v1/agreements/validation",)  # a GET of it asks for the agreement "validation", which is not there
+ALSO_FITS_ANOTHER = (
+    "/v1/agreements/validation",
+    "/v1/agreements/import",
+)  # a GET of it asks for an agreement of that id, which is not there
 EXAMPLES = 12
 AnyCase: TypeAlias = "Case[Any]"
 Operation: TypeAlias = "APIOperation[Any, Any, Any, Any]"
@@ -125,6 +141,7 @@ def with_own_ids(case: AnyCase, home: House, version: int) -> AnyCase:
     case.path_parameters.update({name: value for name, value in own.items() if name in case.path_parameters})
     asked = {
         "agreement_id": home.agreement_id,
+        "service": SERVICE,
         "period": str(MONTH),
         "start": f"{MONTH.first_day}T00:00:00Z",
         "end": f"{LAST_MONTH.first_day}T00:00:00Z",
@@ -176,6 +193,8 @@ def agree_and_end(telling: Telling, provider: Person, customer: Person) -> None:
     ask = telling.ask
     revised = TERMS.replace('target: "99.9"', 'target: "99.5"').replace("99.9", "99.5")
     assert ask(provider, "POST /v1/agreements/validation", content=TERMS, headers={"Content-Type": "application/yaml"}).json()["valid"]
+    as_yaml, form = {"Content-Type": "application/yaml"}, {"form": "openslo"}
+    assert ask(provider, "POST /v1/agreements/import", content=SLO, headers=as_yaml, params=form).json()["remarks"]
     drafted = ask(provider, "POST /v1/agreements", awaited=201, content=TERMS, headers={"Content-Type": "application/yaml"})
     own = {"agreement_id": drafted.json()["id"]}
     version = drafted.headers["ETag"]
@@ -204,6 +223,8 @@ def agree_and_end(telling: Telling, provider: Person, customer: Person) -> None:
     ask(customer, "GET /v1/agreements/{agreement_id}/versions/{number}", {**own, "number": 2})
     assert ask(customer, "GET /v1/agreements/{agreement_id}/diff", own, params={"from": "1", "to": "2"}).json()["changes"]
     assert ask(customer, "GET /v1/agreements/{agreement_id}/history", own).json()["items"]
+    for each in ("openslo", "tmf623", "tmf657", "terms"):
+        assert ask(customer, "GET /v1/agreements/{agreement_id}/export", own, params={"form": each}).json()["text"]
     assert ask(customer, "GET /v1/agreements", params={"limit": "1"}).headers["Link"]
     change(provider, "POST termination", json={"last_day": str(tomorrow)})
 
@@ -219,6 +240,13 @@ def assess(telling: Telling, home: House) -> None:
             headers={"Content-Type": "application/x-ndjson"},
             params={"source": "another probe", "on_error": "skip"},
         )
+    told = {
+        "agreement_id": home.agreement_id,
+        "service": SERVICE,
+        "start": f"{MONTH.first_day}T00:00:00Z",
+        "end": f"{LAST_MONTH.first_day}T00:00:00Z",
+    }
+    assert ask(home.client, "GET /v1/observations", params={**told, "limit": "1"}).headers["Link"]
     assert ask(home.client, "GET /v1/assessments", params={**own, "limit": "1"}).headers["Link"]
     for period in (MONTH, RUNNING_MONTH):
         ask(home.client, "GET /v1/assessments/{agreement_id}/{period}", {**own, "period": period})

@@ -29,7 +29,7 @@ from tests.contracts.platform import PROVIDER, STRANGER, TITLE, House, house
 pytestmark = pytest.mark.xdist_group("permissions")
 
 PROTO = Path(__file__).parents[2] / "proto"
-READING = ("get_", "list_", "diff_", "measure_", "validate_", "explain_", "preview_", "portal_")
+READING = ("get_", "list_", "diff_", "measure_", "validate_", "explain_", "preview_", "portal_", "export_", "import_")
 UNPROVEN_CODES = {"no token": "unauthenticated", "expired": "token-expired", "wrong audience": "token-wrong-audience"}
 FAILED = {500, 502, 503, 504, "INTERNAL", "UNKNOWN", "UNAVAILABLE", "UNIMPLEMENTED", "DEADLINE_EXCEEDED"}
 DENIED = {401, 403, 404, "UNAUTHENTICATED", "PERMISSION_DENIED", "NOT_FOUND"}

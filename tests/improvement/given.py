@@ -26,9 +26,9 @@ from services.improvement.improvement import (
     evolve,
 )
 from services.vocabulary.identity import Caller, OrganisationId, Role
-from services.vocabulary.period import MINUTE, Interval, Month, datetime_of, instant_of
+from services.vocabulary.period import MINUTE, Interval, Month, datetime_of, instant_of, parse_zone
 
-BERLIN = ZoneInfo("Europe/Berlin")
+BERLIN = parse_zone("Europe/Berlin")
 AGREEMENT = "6e2b1c1e-6c9b-4c55-9d5c-5d0f6f0f2a11"
 OBJECTIVE = "availability"
 MARCH = Month(2026, 3).bounds(BERLIN)

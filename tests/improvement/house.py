@@ -148,6 +148,9 @@ class FakeMeasurement(MeasurementServicer):
     async def ClosePeriod(self, request: measurement_pb2.ClosePeriodRequest, context: Call) -> assessment_pb2.Assessment:
         raise NotFound("not asked here")
 
+    async def ListObservations(self, request: object, context: Call) -> measurement_pb2.ListObservationsResponse:
+        raise NotFound("not asked here")
+
     async def ClaimExclusion(self, request: object, context: Call) -> measurement_pb2.Exclusion:
         raise NotFound("not asked here")
 

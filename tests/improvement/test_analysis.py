@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, time
 from fractions import Fraction
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given as for_all
@@ -29,7 +28,7 @@ from services.improvement.analysis import (
     parse_maintenance,
 )
 from services.vocabulary.errors import Invalid
-from services.vocabulary.period import HOUR, MINUTE, Instant, Interval
+from services.vocabulary.period import HOUR, MINUTE, Instant, Interval, parse_zone
 from tests.improvement.given import ANALYSIS, BERLIN, DATABASE, MARCH, NIGHTS, WEB, WEB_RESTART, availability, outage
 
 
@@ -79,7 +78,7 @@ def test_the_share_of_a_component_is_exact() -> None:
 def test_hours_are_civil_so_the_night_of_summer_time_falls_into_the_same_hour() -> None:
     found = costs(ANALYSIS, "hour-of-day")
     assert found == {"02:00-03:00": 88 * MINUTE, "14:00-15:00": 5 * MINUTE}
-    in_utc = analysed(availability((*NIGHTS, WEB_RESTART), bad_minutes=93, zone=ZoneInfo("UTC")))
+    in_utc = analysed(availability((*NIGHTS, WEB_RESTART), bad_minutes=93, zone=parse_zone("UTC")))
     assert costs(in_utc, "hour-of-day") == {"00:00-02:00": 88 * MINUTE, "13:00-14:00": 5 * MINUTE}
 
 
@@ -295,6 +294,18 @@ def test_slices_that_are_lost_in_one_hour_again_and_again_are_stopped_there() ->
     first = analysis.recommendations[0]
     assert (first.id, first.expected_saving, first.expected_attainment) == ("hours:02:00-03:00", 2, Fraction(999, 1000))
     assert first.action == "Find and stop what slows requests down between 02:00-03:00 (Europe/Berlin)"
+
+
+def test_bad_slices_in_a_row_are_an_outage_that_costs_as_many_of_them_as_lie_in_it() -> None:
+    day = date(2026, 3, 4)
+    long, short = outage(day, time(2, 0), 120, "api", cause="errors"), outage(date(2026, 3, 2), time(9, 0), 60, cause="empty")
+    told = sliced(bad_slice(4, 2), bad_slice(4, 3), bad_slice(2, 9), bad_slice(4, 4, cost=0))
+    analysis = analysed(replace(told, outages=(short, long)))
+    found = [(each.summary, each.cost, each.share) for each in analysis.findings if each.kind == "outage"]
+    assert found == [
+        ("api over its threshold for 2 h from 2026-03-04 02:00 to 2026-03-04 04:00 (Europe/Berlin): errors", 2, Fraction(2, 3)),
+        ("The service over its threshold for 1 h from 2026-03-02 09:00 to 2026-03-02 10:00 (Europe/Berlin): empty", 1, Fraction(1, 3)),
+    ]
 
 
 def test_a_slice_that_counts_as_good_costs_nothing_and_explains_nothing() -> None:

@@ -46,7 +46,7 @@ from services.improvement.improvement import (
     verification_span,
 )
 from services.vocabulary.errors import Invalid
-from services.vocabulary.period import Interval, Month, datetime_of
+from services.vocabulary.period import Instant, Interval, Month, datetime_of, parse_period
 from tests.improvement.given import (
     AFTER,
     ANALYSED,
@@ -250,6 +250,28 @@ def test_the_span_after_is_the_first_whole_month_in_the_agreements_zone() -> Non
     assert span_of(given(*UP_TO_IMPLEMENTED)) == MAY
     on_the_first = given(OPENED, ANALYSED, PLANNED, APPROVED, replace(IMPLEMENTED, implemented_on=date(2026, 4, 1)))
     assert span_of(on_the_first) == Month(2026, 4).bounds(BERLIN)
+
+
+@pytest.mark.parametrize(
+    ("breached", "implemented_on", "after"),
+    [
+        ("2026-Q1", date(2026, 4, 1), "2026-Q2"),
+        ("2026-Q1", date(2026, 4, 14), "2026-Q3"),
+        ("2025", date(2026, 4, 14), "2027"),
+        ("2026-W10", date(2026, 4, 14), "2026-W17"),
+        ("2026-W10", date(2026, 4, 13), "2026-W16"),
+        ("2026-02-15--P1M", date(2026, 4, 14), "2026-04-15--P1M"),
+        ("2025-03-15--P1Y", date(2026, 3, 15), "2026-03-15--P1Y"),
+        ("2026-02-14--P30D", date(2026, 4, 14), "2026-04-14--P30D"),
+    ],
+)
+def test_the_span_after_is_a_whole_period_like_the_breached_one(breached: str, implemented_on: date, after: str) -> None:
+    told = replace(OPENED, breach=replace(BREACH, period=breached))
+    done = given(told, ANALYSED, PLANNED, APPROVED, replace(IMPLEMENTED, implemented_on=implemented_on))
+    expected = parse_period(after, place="period").bounds(BERLIN)
+    assert span_of(done, at=datetime(2028, 1, 1, tzinfo=UTC)) == expected
+    with pytest.raises(SpanNotOver):
+        span_of(done, at=datetime_of(Instant(expected.end - 1)))
 
 
 def test_a_composite_is_not_measured_over_a_span() -> None:

@@ -10,7 +10,6 @@ from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import grpc
 import nats
@@ -25,14 +24,14 @@ from upheld.reporting.v1 import reports_pb2
 from upheld.reporting.v1.reports_pb2_grpc import ReportsStub
 
 from services.vocabulary.identity import Role
-from services.vocabulary.period import MINUTE, Instant, Month, instant_of, instant_text
+from services.vocabulary.period import MINUTE, Instant, Month, instant_of, instant_text, parse_zone
 from services.vocabulary.ratio import exact, floored_percent
 from tests import postgres
 from tests.journeys.collector import Collector, collecting
 from tests.journeys.people import Person, token, until
 from tests.journeys.processes import Reach, four_processes, one_process
 
-ZONE = ZoneInfo("Europe/Zurich")
+ZONE = parse_zone("Europe/Zurich")
 TODAY = datetime.now(UTC).astimezone(ZONE).date()
 SECOND_MONTH = Month(TODAY.year, TODAY.month).previous
 FIRST_MONTH = SECOND_MONTH.previous

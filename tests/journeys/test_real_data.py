@@ -9,12 +9,11 @@ from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pytest
 
 from services.vocabulary.identity import Role
-from services.vocabulary.period import MINUTE, Instant, Interval, instant_of, instant_text
+from services.vocabulary.period import MINUTE, Instant, Interval, instant_of, instant_text, parse_zone
 from services.vocabulary.ratio import exact
 from tests.command.cli import PROVIDER, person
 from tests.journeys import real_data
@@ -28,7 +27,7 @@ pytestmark = [
 
 MARCH = Interval(instant_of(datetime(2014, 3, 1, tzinfo=UTC)), instant_of(datetime(2014, 4, 1, tzinfo=UTC)))
 FIVE_MINUTES = 5 * MINUTE
-ZURICH = ZoneInfo("Europe/Zurich")
+ZURICH = parse_zone("Europe/Zurich")
 A_MICROSECOND = timedelta(microseconds=1)
 
 

@@ -30,13 +30,14 @@ from services.measurement.objective import (
 from services.measurement.observation import BY_BADNESS, Counters, Evidence, Latencies, Outage, State, StatusChange, Statuses, TicketEvent
 from services.measurement.slices import measure_interval_mean, measure_time_slices
 from services.vocabulary.money import Money, Rounding
-from services.vocabulary.period import HOUR, MINUTE, SECOND, Instant, Interval, Microseconds, Month, parse_instant
+from services.vocabulary.period import HOUR, MINUTE, SECOND, Instant, Interval, Microseconds, Month, parse_instant, parse_zone
 from services.vocabulary.ratio import floored_percent
 
-LAW = settings(max_examples=200, deadline=None)
+LAW = settings()
+"""As many examples as the profile in `tests/conftest.py` says."""
 
-UTC = ZoneInfo("UTC")
-BERLIN = ZoneInfo("Europe/Berlin")
+UTC = parse_zone("UTC")
+BERLIN = parse_zone("Europe/Berlin")
 JUNE = Month(2026, 6)
 """30 days, 43,200 minutes."""
 

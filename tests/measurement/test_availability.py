@@ -18,7 +18,7 @@ from services.measurement.interval import Spans, length, union
 from services.measurement.objective import Availability, Combine, Maintenance, MinimumOutage, NoData, Planned
 from services.measurement.observation import STILL_OPEN, Evidence, Outage, State, StatusChange
 from services.vocabulary.calendar import Calendar, Hours
-from services.vocabulary.period import MINUTE, Instant, Interval, Microseconds, Month
+from services.vocabulary.period import MINUTE, Instant, Interval, Microseconds, Month, parse_zone
 from tests.measurement.calculation import (
     BERLIN,
     DAY,
@@ -43,9 +43,9 @@ from tests.measurement.calculation import (
     status,
 )
 
-NEW_YORK = ZoneInfo("America/New_York")
-AUCKLAND = ZoneInfo("Pacific/Auckland")
-LORD_HOWE = ZoneInfo("Australia/Lord_Howe")
+NEW_YORK = parse_zone("America/New_York")
+AUCKLAND = parse_zone("Pacific/Auckland")
+LORD_HOWE = parse_zone("Australia/Lord_Howe")
 
 
 # --- worked values ---------------------------------------------------------------------------------------------------
@@ -510,6 +510,99 @@ def test_in_a_pool_an_unknown_component_leaves_only_its_own_time_unknown() -> No
 # --- minimum coverage --------------------------------------------------------------------------------------------------
 
 
+# --- lives ---------------------------------------------------------------------------------------------------------------
+
+
+def living(
+    *lives: tuple[str, float, float], components: tuple[str, ...] = (), combine: Combine = "any", weights: tuple[int, ...] = ()
+) -> Availability:
+    """(component, first minute, minute after the last); of the `components` what is not among them is always there."""
+    return Availability(
+        components=components or tuple(component for component, _, _ in lives),
+        combine=combine,
+        weights=weights,
+        lives=tuple((component, minutes(start, end)) for component, start, end in lives),
+    )
+
+
+FIVE_MINUTES = MinimumOutage(at_least=Microseconds(5 * MINUTE))
+
+
+HALF_A_MONTH = ("db", 21_600, 100_000)
+
+
+def test_a_database_created_on_the_sixteenth_is_judged_by_the_time_it_was_there() -> None:
+    born = at("2026-06-16T00:00:00Z")
+    assert born == minute(21_600)
+    promise = replace(objective(), indicator=living(HALF_A_MONTH))
+    result = measured(Evidence(outages=[outage(30_000, 30_021.6)]), promise)
+    assert (result.whole, result.attainment, result.verdict) == (21_600 * MINUTE, Fraction(999, 1000), Verdict.MET)
+    assert [(gap.interval, gap.components) for gap in result.gaps] == [(minutes(0, 21_600), ("db",))]
+    more = measured(Evidence(outages=[outage(30_000, 30_021.6 + 1)]), promise)
+    assert more.verdict is Verdict.BREACHED
+
+
+def test_of_a_pool_of_two_the_one_that_lived_half_the_month_counts_for_half_of_it() -> None:
+    pool = living(HALF_A_MONTH, combine="pool", components=("db", "web"))
+    result = available(Evidence(outages=[outage(30_000, 30_100), outage(-60, -50, "web")]), pool)
+    assert (result.whole, six(result.attainment)) == (64_800 * MINUTE, "99.845679")
+
+
+def test_the_whole_of_a_pool_is_the_sum_of_lives_by_weight() -> None:
+    pool = living(("a", 0, 10_000), ("b", 40_000, 50_000), combine="pool", components=("a", "b", "c"), weights=(3, 2, 1))
+    evidence = Evidence(outages=[outage(-60, -50, component) for component in ("a", "b", "c")])
+    assert available(evidence, pool).whole == (3 * 10_000 + 2 * 3_200 + 43_200) * MINUTE
+
+
+def test_what_happens_outside_a_life_is_neither_up_nor_down_nor_unknown() -> None:
+    evidence = Evidence(outages=[outage(100, 200), outage(21_590, 21_610), outage(43_190, 43_300)])
+    result = available(evidence, living(("db", 21_600, 43_195)))
+    assert (result.whole, result.spent) == (21_595 * MINUTE, 15 * MINUTE)
+    assert result.unknown == ()
+    assert sum(day.excluded_us for day in result.days) == 0
+
+
+@pytest.mark.parametrize(("combine", "bad", "whole"), [("any", 60, 30_000), ("all", 30, 30_000)])
+def test_a_component_outside_its_life_is_left_out_of_the_combination(combine: Combine, bad: int, whole: int) -> None:
+    """Both are there from minute 10,000 to 20,000; in it 30 minutes of a alone, before it 20 of a, after it 10 of b."""
+    evidence = Evidence(outages=[outage(5_000, 5_020, "a"), outage(12_000, 12_030, "a"), outage(25_000, 25_010, "b")])
+    result = available(evidence, living(("a", 0, 20_000), ("b", 10_000, 30_000), combine=combine))
+    assert (result.spent, result.whole) == (bad * MINUTE, whole * MINUTE)
+
+
+def test_time_between_two_lives_is_in_no_whole_and_joins_no_outages() -> None:
+    rules = replace(living(("a", 0, 1_000), ("b", 1_010, 43_200), combine="all"), minimum_outage=FIVE_MINUTES)
+    evidence = Evidence(outages=[outage(996, 1_100, "a"), outage(900, 1_014, "b")])
+    result = available(evidence, rules)
+    assert (result.spent, result.whole) == (0, 43_190 * MINUTE)
+    assert sum(each.interval.length for each in result.ignored) == 8 * MINUTE
+
+
+def test_an_outage_is_as_long_as_the_life_it_lies_in() -> None:
+    rules = replace(living(HALF_A_MONTH), minimum_outage=FIVE_MINUTES)
+    assert available(Evidence(outages=[outage(21_000, 21_604)]), rules).spent == 0
+    assert available(Evidence(outages=[outage(21_000, 21_605)]), rules).spent == 5 * MINUTE
+
+
+def test_a_window_of_a_component_that_is_not_in_service_takes_nothing_out() -> None:
+    rules = living(("a", 0, 10_000), components=("a", "b"))
+    evidence = Evidence(outages=[outage(-60, -50, "a"), outage(-60, -50, "b")])
+    late, both = maintenance(9_990, 10_050, components=("a",)), maintenance(20_000, 20_060)
+    result = available(evidence, rules, windows=[late, both])
+    assert [each.interval for each in result.exclusions] == [minutes(9_990, 10_000), minutes(20_000, 20_060)]
+    assert result.whole == (43_200 - 10 - 60) * MINUTE
+
+
+def test_what_is_never_in_service_leaves_nothing_to_judge() -> None:
+    result = measured(down(60), replace(objective(), indicator=living(("db", -200, -100))))
+    assert (result.whole, result.attainment, result.verdict) == (0, None, Verdict.NOT_APPLICABLE)
+
+
+def test_a_budget_is_a_share_of_the_life_to_come_too() -> None:
+    result = available(Evidence(), living(("db", 0, 1_000)), measured_until=minute(500))
+    assert (result.stake, result.whole + length(result.unknown)) == (1_000 * MINUTE, 500 * MINUTE)
+
+
 @pytest.mark.parametrize(("unknown_minutes", "enough"), [(4_320, True), (4_321, False)])
 @pytest.mark.parametrize("no_data", get_args(NoData))
 def test_below_the_minimum_coverage_it_is_not_enough_whatever_is_agreed(unknown_minutes: int, no_data: NoData, enough: bool) -> None:
@@ -727,7 +820,7 @@ def test_the_target_is_compared_with_the_unrounded_value(comparison_met: bool, t
 # --- every rule at once, against reading every twenty seconds -----------------------------------------------------------
 
 TICK = MINUTE // 3
-FROM, LAST = -100, 240
+FROM, LAST, FAR = -100, 240, 500
 CLOCK = Calendar(
     id="clock",
     zone=UTC,
@@ -765,6 +858,10 @@ RULES = st.builds(
             before_exclusions=st.booleans(),
         ),
     ),
+    lives=st.one_of(
+        st.just({}),
+        st.dictionaries(st.sampled_from(("a", "b")), st.builds(lambda when, long: ticks(when, when + long), WHEN, st.integers(1, 200))),
+    ).map(lambda lives: tuple(lives.items())),
 ).flatmap(
     lambda rules: (
         st.just(rules)
@@ -800,6 +897,7 @@ class Reading:
     """Ticks of one account in the span, as sets; bad ones by what unknown time is read as."""
 
     weight: int
+    within_hours: set[int]
     open: set[int]
     eligible: set[int]
     countable: set[int]
@@ -812,10 +910,16 @@ class Reading:
 
 def is_open(number: int, hours: Calendar | None) -> bool:
     instant = tick(number)
-    return hours is None or any(span.start <= instant < span.end for span in hours.open_in(Interval(tick(FROM), tick(LAST + 100))))
+    return hours is None or any(span.start <= instant < span.end for span in hours.open_in(Interval(tick(FROM), tick(FAR + 1))))
 
 
-def long_enough(bad: set[int], case: Case, countable: set[int], *, goes_on: bool) -> set[int]:
+def is_alive(number: int, component: str, case: Case) -> bool:
+    life = dict(case.indicator.lives).get(component)
+    return life is None or life.start <= tick(number) < life.end
+
+
+def long_enough(bad: set[int], case: Case, countable: set[int], *, alive: set[int], goes_on: bool) -> set[int]:
+    """`alive`: when one of the components is in service; longer than that no outage goes on."""
     minimum = case.indicator.minimum_outage
     if minimum is None:
         return bad
@@ -824,8 +928,11 @@ def long_enough(bad: set[int], case: Case, countable: set[int], *, goes_on: bool
         run = [first]
         while run[-1] + 1 in bad:
             run.append(run[-1] + 1)
-        endless = run[0] == FROM or (goes_on and run[-1] == case.until - 1)
-        beyond = set(range(case.until, case.until + 3)) if goes_on and run[-1] == case.until - 1 else set()
+        runs_at_the_end = goes_on and run[-1] == case.until - 1
+        while runs_at_the_end and run[-1] + 1 in alive and run[-1] < FAR:
+            run.append(run[-1] + 1)
+        endless = run[0] == FROM or (runs_at_the_end and run[-1] == FAR)
+        beyond = set(range(FAR + 1, FAR + 4)) if runs_at_the_end and run[-1] == FAR else set()
         if minimum.whole_minutes:
             run = [n for n in run if n < FROM + 3 or {n // 3 * 3, n // 3 * 3 + 1, n // 3 * 3 + 2} <= set(run) | beyond]
         counts = len(run) if minimum.before_exclusions else len(countable & set(run))
@@ -837,12 +944,18 @@ def long_enough(bad: set[int], case: Case, countable: set[int], *, goes_on: bool
 def reading(case: Case, components: Sequence[str], weight: int, start: int, end: int) -> Reading:
     told = range(FROM, case.until)
     ticks_case = replace(case, until=case.until)
-    states = {n: {component_in(n, component, ticks_case) for component in components} for n in told}
+    states = {n: {component_in(n, component, ticks_case) for component in components if is_alive(n, component, case)} for n in told}
     order = (State.UP, State.UNKNOWN, State.DOWN) if case.indicator.combine == "all" else (State.DOWN, State.UNKNOWN, State.UP)
-    state = {n: next(one for one in order if one in states[n]) for n in told}
-    windows = [w.interval for w in case.windows if not w.components or set(w.components) & set(components)]
-    planned = {n for n in range(FROM, 340) if any(w.start <= tick(n) < w.end for w in windows)}
-    opened = {n for n in range(FROM, 340) if is_open(n, case.indicator.hours)}
+    state = {n: next((one for one in order if one in states[n]), None) for n in told}
+    named = [(w.interval, set(w.components or components) & set(components)) for w in case.windows]
+    planned = {
+        n
+        for n in range(FROM, FAR + 1)
+        if any(start <= tick(n) < stop and any(is_alive(n, each, case) for each in which) for (start, stop), which in named)
+    }
+    alive = {n for n in range(FROM, FAR + 1) if any(is_alive(n, component, case) for component in components)}
+    within_hours = {n for n in range(FROM, FAR + 1) if is_open(n, case.indicator.hours)}
+    opened = within_hours & alive
     countable = opened if case.indicator.maintenance == "down" else opened - planned
     eligible = countable if case.indicator.maintenance == "exclude" else opened
     down, unknown = ({n for n in told if state[n] is which} for which in (State.DOWN, State.UNKNOWN))
@@ -850,14 +963,15 @@ def reading(case: Case, components: Sequence[str], weight: int, start: int, end:
     read_as_bad = down | unknown if case.indicator.no_data == "down" else down
     return Reading(
         weight=weight,
+        within_hours=within_hours & span,
         open=opened & span,
         eligible=eligible & span,
         countable=countable & seen,
         down=down,
         unknown=unknown & countable & seen,
-        bad=long_enough(read_as_bad, case, countable, goes_on=False) & countable & seen,
-        best=long_enough(down, case, countable, goes_on=False) & countable & seen,
-        worst=(long_enough(down | unknown, case, countable, goes_on=True) | unknown) & countable & seen,
+        bad=long_enough(read_as_bad, case, countable, alive=alive, goes_on=False) & countable & seen,
+        best=long_enough(down, case, countable, alive=alive, goes_on=False) & countable & seen,
+        worst=(long_enough(down | unknown, case, countable, alive=alive, goes_on=True) | unknown) & countable & seen,
     )
 
 
@@ -917,7 +1031,11 @@ def test_every_rule_together_agrees_with_reading_every_tick(case: Case) -> None:
     assert in_ticks(tuple(span.interval for span in result.outages)) == {n for one in accounts for n in one.bad & one.down}
     read_as_bad = {n for one in accounts for n in ((one.down | one.unknown if no_data == "down" else one.down) & one.countable) - one.bad}
     assert in_ticks(tuple(span.interval for span in result.ignored)) == read_as_bad
-    assert in_ticks(result.outside) == seen - accounts[0].open
+    assert in_ticks(result.outside) == seen - accounts[0].within_hours
+    gone = sum(account.weight * len((account.within_hours - account.open) & seen) for account in accounts)
+    weights = dict(zip(case.indicator.components, case.indicator.weights or (1, 1), strict=False))
+    pooled = case.indicator.combine == "pool"
+    assert sum(gap.interval.length * (weights[gap.components[0]] if pooled else 1) for gap in result.gaps) == gone * TICK
     assert sum(day.good for day in result.days) == result.good
     assert sum(day.whole for day in result.days) == result.whole
     assert sum(day.unknown_us for day in result.days) == unknown

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from services.measurement.claim import claim_deadline, last_day_of, month_after, months_after
+from services.measurement.claim import claim_deadline
 from services.measurement.objective import ClaimRule
 from services.vocabulary.calendar import Calendar, Hours
 from services.vocabulary.period import Month
-from tests.measurement.calculation import BERLIN, LAW
+from tests.measurement.calculation import BERLIN
 
 MARCH = Month(2026, 3)
 OFFICE = Calendar(
@@ -76,25 +74,3 @@ def test_billing_cycles_are_whole_calendar_months_over_the_turn_of_the_year() ->
 def test_business_days_count_the_open_days_of_the_calendar_alone() -> None:
     assert deadline(ClaimRule(business_days=1, calendar=OFFICE)) == "2026-04-01"
     assert deadline(ClaimRule(business_days=3, calendar=OFFICE)) == "2026-04-07"
-
-
-def test_a_last_day_is_that_of_its_month() -> None:
-    assert [str(last_day_of(Month(2026, month))) for month in (1, 2, 4, 12)] == ["2026-01-31", "2026-02-28", "2026-04-30", "2026-12-31"]
-    assert str(last_day_of(Month(2028, 2))) == "2028-02-29"
-
-
-@LAW
-@given(st.integers(1990, 2100), st.integers(1, 12), st.integers(0, 40))
-def test_months_after_one_another_are_so_many_steps(year: int, month: int, steps: int) -> None:
-    stepped = Month(year, month)
-    for _ in range(steps):
-        stepped = stepped.next
-    assert month_after(Month(year, month), steps) == stepped
-
-
-@LAW
-@given(st.dates(date(1990, 1, 1), date(2100, 12, 31)), st.integers(0, 40))
-def test_the_same_day_of_a_later_month_or_its_last(day: date, steps: int) -> None:
-    later = months_after(day, steps)
-    assert Month(later.year, later.month) == month_after(Month(day.year, day.month), steps)
-    assert later.day == day.day or (later.day < day.day and (later + timedelta(days=1)).day == 1)

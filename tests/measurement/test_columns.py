@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -22,7 +23,11 @@ from hypothesis import strategies as st
 from services.command.assess import assess_files
 from services.measurement.assessment import assess
 from services.measurement.batch import evidence_of
-from services.measurement.columns import ROWS_AT_ONCE, read_columns
+from services.measurement.case import Case
+from services.measurement.citation import sample_name
+from services.measurement.columns import ROWS_AT_ONCE, read_columns, read_reported
+from services.measurement.explanation import explain
+from services.measurement.frame import sample_id
 from services.measurement.intake import ROWS_PER_BATCH, Malformed, Rejected, TooMany, read_ndjson
 from services.measurement.objective import Availability, Indicator, IntervalMean, RequestRatio, ResolutionTime, ResponseTime, TimeSlices
 from services.measurement.observation import Evidence, State
@@ -195,6 +200,13 @@ def test_the_same_rows_in_json_and_as_columns_give_the_same_document(rows: list[
 
 
 @LAW
+@given(st.lists(st.one_of(counts, counts, statuses), max_size=40), st.sampled_from([3, 7, 100]), st.sampled_from([4, 100]))
+def test_a_file_in_the_order_of_time_says_the_same(rows: list[Row], rows_at_once: int, row_group: int) -> None:
+    in_order = sorted(rows, key=lambda row: str(row["observed_at"]))
+    assert document(as_columns(in_order, rows_at_once=rows_at_once, row_group=row_group)) == document(as_json(in_order))
+
+
+@LAW
 @given(st.data(), st.lists(st.one_of(statuses, outages), max_size=16), st.sampled_from([1, 3, 100]))
 def test_shuffled_and_repeated_rows_change_nothing(data: st.DataObject, rows: list[Row], rows_at_once: int) -> None:
     once = list({(row["component"], row["observed_at"], row.get("state")): row for row in rows}.values())
@@ -240,6 +252,26 @@ def test_services_and_components_are_told_apart() -> None:
     evidence = as_columns(rows)
     assert {service: sorted(each.status_series) for service, each in evidence.items()} == {"bank": ["db", "web"], "shop": ["db", "web"]}
     assert evidence["shop"].statuses_of("web").at.tolist() == [minute(3)]
+
+
+def test_a_value_that_every_row_has_counts_although_it_is_not_read(tmp_path: Path) -> None:
+    rows = [status(number) | {"service": "s"} for number in range(6)]
+    file = written(rows, tmp_path / "one.parquet", row_group=2)
+    assert pq.ParquetFile(file).metadata.row_group(0).column(0).statistics.min == "status"
+    assert list(read_columns(file, now=NOW, source="probe")) == ["s"]
+    file = written([*rows, status(6)], tmp_path / "two.parquet", row_group=2)
+    assert list(read_columns(file, now=NOW, source="probe")) == ["bank", "s"]
+    file = written([*rows, {**status(6), "kind": None}], tmp_path / "none.parquet", row_group=2)
+    with pytest.raises(Rejected):
+        read_columns(file, now=NOW, source="probe")
+
+
+def test_a_file_without_statistics_says_the_same(tmp_path: Path) -> None:
+    rows = [status(number, state) for number, state in enumerate(("up", "down", "up"))]
+    with_them = written(rows, tmp_path / "with.parquet", row_group=2)
+    pq.write_table(pq.read_table(with_them), tmp_path / "without.parquet", write_statistics=False)
+    told = [document(read_columns(file, now=NOW, source="probe")) for file in (with_them, tmp_path / "without.parquet")]
+    assert told[0] == told[1]
 
 
 def test_two_equal_counters_are_two_reports_unless_an_id_says_they_are_one() -> None:
@@ -374,3 +406,39 @@ def test_without_the_extra_the_command_says_which_one_to_install(tmp_path: Path)
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env={"PYTHONPATH": ".:proto"})
     assert 'pip install "upheld[columns]"' in ended.stdout
+
+
+# Citations
+
+
+def test_a_files_proofs_name_its_observations(tmp_path: Path) -> None:
+    said = [("00:00", "up"), ("00:10", "down"), ("00:11", "down"), ("00:11", "down"), ("00:12", "up")]
+    statuses: list[Row] = [
+        {"kind": "status", "component": "web", "observed_at": f"2026-06-01T{time}:00Z", "state": state} for time, state in said
+    ]
+    counts: list[Row] = [
+        {"kind": "counter", "component": "web", "observed_at": f"2026-06-01T00:0{n}:00Z", "good": 9 - n % 2, "total": 9} for n in range(3)
+    ]
+    own: Row = {"kind": "counter", "component": "db", "observed_at": "2026-06-01T00:05:00Z", "good": 0, "total": 1, "id": "mine"}
+    rows: list[Row] = [{"service": "bank", **row} for row in (*statuses, *counts, own)]
+    file = tmp_path / "june.parquet"
+    written(rows, file)
+    reported = read_reported(file, now=NOW, source="june.parquet", rows_at_once=4)
+    evidence = read_columns(file, now=NOW, source="june.parquet")
+    found = assess(agreement_id="", terms=[JUDGED_BY], evidence=evidence, month=JUNE, measured_until=NOW)
+    case = Case(assessment=found, terms=(JUDGED_BY,), evidence=evidence, until=NOW, reported={"provider": reported})
+
+    def bad(objective_id: str) -> list[tuple[str, ...]]:
+        (told,) = explain(case, objective_id=objective_id)
+        return [leaf.refs for leaf in told.proof.children[1].children]
+
+    def named(time: str, state: str) -> str:
+        return f"observation:june.parquet/bank/web/{at(f'2026-06-01T{time}:00Z')}/{state}"
+
+    assert bad("web") == [(named("00:10", "down"), named("00:11", "down"), named("00:12", "up"))]
+    assert bad("ratio") == [
+        ("observation:june.parquet/row-7", f"observation:june.parquet/{sample_name(sample_id('june.parquet', 'mine'))}")
+    ]
+    in_json = read_ndjson("\n".join(json.dumps(row) for row in rows).encode(), now=NOW, source="june.parquet").observations
+    the_same = replace(case, reported={"provider": in_json})
+    assert explain(the_same, objective_id="web") == explain(case, objective_id="web")

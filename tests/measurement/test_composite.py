@@ -285,6 +285,17 @@ def test_only_time_eligible_in_all_of_them_counts() -> None:
     assert (first.down_us, first.excluded_us, first.unknown_us) == (40 * MINUTE, 240 * MINUTE, 0)
 
 
+def test_time_in_which_a_part_is_not_in_service_is_in_no_whole_of_the_journey() -> None:
+    born = Availability(components=("b",), lives=(("b", minutes(10_000, 50_000)),))
+    legs = [objective(Availability(components=("a",)), name="a"), objective(born, name="b")]
+    journey = replace(objective(Composite(of=("a", "b"), rule="journey"), name="all"), service="")
+    evidence = Evidence(outages=[outage(5_000, 5_010, "a"), outage(9_990, 10_020, "b")])
+    result = measure_promised(terms(*legs, journey), "all", {"bank": evidence}, JUNE_SPAN, measured_until=JUNE_SPAN.end)
+    assert (result.whole, result.whole - result.good) == (33_200 * MINUTE, 20 * MINUTE)
+    assert [(gap.interval, gap.components) for gap in result.gaps] == [(minutes(0, 10_000), ("b",))]
+    assert sum(day.excluded_us for day in result.days) == 0
+
+
 def test_maintenance_that_counts_as_up_takes_no_time_out_of_the_journey() -> None:
     evidence = Evidence(statuses=UP_ALL_JUNE, outages=[outage(90, 120, "a"), outage(110, 130, "b")])
     planned = Availability(components=("a",), maintenance="up")

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, datetime
 from random import Random
+from typing import get_args
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.measurement.exclusion import SIGNED_BY, granted, granted_in, windows_in
+from services.measurement.exclusion import SIGNED_BY, granted, granted_in, refused_tickets, tickets_out, windows_in
 from services.measurement.interval import NEVER, clip, intersection, length, union
-from services.measurement.objective import Approval, ExclusionClass, Maintenance, RecurringMaintenance, Terms
+from services.measurement.objective import Approval, ExclusionClass, Maintenance, RecurringMaintenance, Terms, TicketExclusion
 from services.measurement.observation import Evidence
 from services.vocabulary.period import HOUR, MINUTE, Instant, Interval, Microseconds, Month, datetime_of, instant_of
 from tests.measurement.calculation import (
@@ -154,6 +155,60 @@ def test_a_class_that_needs_an_approval_excludes_nothing_without_it(approval: Ap
     kept, refused = june(asked)
     assert [each[2] for each in refused] == ([f"power needs the approval of {missing}"] if missing else [])
     assert len(kept) == (0 if missing else 1)
+
+
+@pytest.mark.parametrize("approval", get_args(Approval))
+@pytest.mark.parametrize(
+    ("approved_by", "missing"), [((), "provider and customer"), (("provider",), "customer"), (("provider", "customer"), "")]
+)
+def test_what_touches_a_closed_period_needs_both_sides_whatever_its_class_asks(
+    approval: Approval, approved_by: tuple[str, ...], missing: str
+) -> None:
+    asked = replace(window(0, 60, ExclusionClass(id="power", approval=approval)), approved_by=approved_by, closed_periods=("2026-06",))
+    kept, refused = june(asked)
+    rule = f"power needs the approval of {missing}: 2026-06 was closed when it was claimed"
+    assert [each[2] for each in refused] == ([rule] if missing else [])
+    assert bool(kept) is not bool(missing)
+
+
+def test_many_closed_periods_are_told_by_the_first_and_the_last() -> None:
+    closed = ("2026-05-01--P30D", "2026-05-02--P30D", "2026-05-03--P30D")
+    asked = replace(window(0, 60, ExclusionClass(id="power")), closed_periods=closed)
+    ((_, _, rule),) = june(asked)[1]
+    assert rule.endswith(": 3 periods from 2026-05-01--P30D to 2026-05-03--P30D were closed when it was claimed")
+
+
+# ----------------------------------------------------------------------------------------------------------------- tickets
+
+
+def of_tickets(*tickets: str, ground: ExclusionClass = PLANNED, name: str = "e-1", service: str = "desk") -> TicketExclusion:
+    return TicketExclusion(id=name, service=service, tickets=tickets, ground=ground)
+
+
+def with_tickets(*exclusions: TicketExclusion) -> Terms:
+    return replace(terms(), ticket_exclusions=exclusions)
+
+
+def test_tickets_are_taken_out_by_the_first_claim_that_stands_whatever_notice_and_cap_its_class_asks() -> None:
+    both = replace(of_tickets("T-2", "T-3", ground=FORCE, name="e-2"), approved_by=("provider", "customer"))
+    agreed = with_tickets(of_tickets("T-1", "T-2"), both, of_tickets("T-9", service="bank"))
+    assert tickets_out(agreed, "desk") == {
+        "T-1": "claim e-1, planned-work, clause 4.2",
+        "T-2": "claim e-1, planned-work, clause 4.2",
+        "T-3": "claim e-2, force-majeure, approved by provider and customer",
+    }
+    assert refused_tickets(agreed) == ()
+
+
+def test_tickets_stay_in_while_an_approval_is_missing() -> None:
+    waiting = replace(of_tickets("T-1", ground=FORCE), approved_by=("provider",))
+    closed = replace(of_tickets("T-2", name="e-2"), approved_by=("customer",), closed_periods=("2026-03",))
+    agreed = with_tickets(waiting, closed)
+    assert tickets_out(agreed, "desk") == {}
+    assert [(each.exclusion.id, each.rule) for each in refused_tickets(agreed)] == [
+        ("e-1", "force-majeure needs the approval of customer"),
+        ("e-2", "planned-work (clause 4.2) needs the approval of provider: 2026-03 was closed when it was claimed"),
+    ]
 
 
 def test_what_is_refused_elsewhere_is_not_told_here() -> None:

@@ -8,12 +8,12 @@ import pytest
 
 from services.measurement.assessment import UnknownObjective
 from services.measurement.case import Case
-from services.measurement.exclusion import Refused
-from services.measurement.explanation import Explanation, explain, explanation_document, explanation_lines, timeline
-from services.measurement.objective import Availability, Composite, ExclusionClass, Maintenance, Terms
+from services.measurement.exclusion import Refused, RefusedTickets
+from services.measurement.explanation import Explanation, explain, explanation_document, explanation_lines, refused_document, timeline
+from services.measurement.objective import Availability, Composite, ExclusionClass, Maintenance, ResolutionTime, Terms, TicketExclusion
 from services.measurement.observation import Evidence
 from services.vocabulary.period import HOUR, Microseconds
-from tests.measurement.calculation import DB, assessed, in_force, minute, minutes, objective, outage, terms
+from tests.measurement.calculation import DB, assessed, hours, in_force, minute, minutes, objective, outage, step, terms
 
 EVIDENCE = Evidence(outages=[outage(1_000, 1_050), outage(2_000, 2_001, "web")])
 WEB = Availability(components=("web",))
@@ -67,7 +67,7 @@ def test_what_was_refused_stands_with_the_objectives_it_is_about() -> None:
     turned_down = Refused(window=window(500, 510), rule="refused by hansebank: No")
     elsewhere = Refused(window=window(500, 510, service="shop"), rule="refused by hansebank: No")
     told = explained(late, turned_down=(turned_down, elsewhere))
-    assert [[each.window.id for each in told[name].refused] for name in ("db", "web", "all")] == [
+    assert [[each.window.id for each in told[name].refused if isinstance(each, Refused)] for name in ("db", "web", "all")] == [
         ["w1000", "w500"],
         ["w500"],
         ["w1000", "w500"],
@@ -75,6 +75,42 @@ def test_what_was_refused_stands_with_the_objectives_it_is_about() -> None:
     assert told["db"].refused[0].rule.startswith("patches (clause 4.2) needs 48 h of notice")
     outside = Refused(window=window(-200, -100), rule="refused by hansebank: No")
     assert explained(turned_down=(outside,))["db"].refused == ()
+
+
+def test_tickets_that_stay_in_are_told_with_the_rule_where_they_are_due() -> None:
+    power_cut = ExclusionClass(id="power-cut", clause="7.1", approval="customer")
+    claims = [
+        TicketExclusion(id=name, service="bank", tickets=tickets, ground=power_cut, approved_by=("provider",), reason="No power")
+        for name, tickets in (("e-1", ("INC-1", "INC-2")), ("e-2", ("INC-9",)))
+    ]
+    desk, other = (objective(ResolutionTime(within=hours(8)), name=name, service=of) for name, of in (("desk", "bank"), ("o", "shop")))
+    agreed = in_force(replace(terms(desk, other, objective(DB, name="db")), ticket_exclusions=tuple(claims)))
+    evidence = Evidence(tickets=[step("INC-1", 60, "opened"), step("INC-1", 70, "resolved")])
+    found = assessed([agreed], evidence)
+    told = {
+        each.result.objective.id: each
+        for each in explain(
+            Case(assessment=found, terms=(agreed,), evidence={"bank": evidence}, until=found.measured_until),
+            turned_down=(RefusedTickets(exclusion=claims[0], rule="refused by hansebank: No"),),
+        )
+    }
+    assert [told[name].refused for name in ("o", "db")] == [(), ()]
+    assert refused_document(told["desk"].refused[0]) == {
+        "id": "e-1",
+        "exclusion_class": "power-cut",
+        "clause": "7.1",
+        "service": "bank",
+        "components": [],
+        "start": "",
+        "end": "",
+        "tickets": ["INC-1", "INC-2"],
+        "reason": "No power",
+        "rule": "power-cut (clause 7.1) needs the approval of customer",
+    }
+    assert explanation_lines(told["desk"])[-2:] == [
+        "  Not excluded: e-1  tickets INC-1, INC-2  (power-cut (clause 7.1) needs the approval of customer)",
+        "  Not excluded: e-1  tickets INC-1, INC-2  (refused by hansebank: No)",
+    ]
 
 
 def test_what_counted_is_excluded_and_not_refused() -> None:

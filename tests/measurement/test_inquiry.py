@@ -9,8 +9,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from xml.etree import ElementTree
 
+import grpc.aio
 import pytest
-from google.protobuf.json_format import MessageToDict
+from google.protobuf.json_format import ParseDict
 from upheld.agreements.v1 import terms_pb2
 from upheld.measurement.v1 import events_pb2, measurement_pb2
 
@@ -23,7 +24,7 @@ from services.chassis.events import Recorded, Registry
 from services.chassis.repository import Repository
 from services.chassis.settings import Settings
 from services.measurement.application import Measurement
-from services.measurement.assessment import CALCULATORS, Assessment, BookedCredit, Calculator
+from services.measurement.assessment import CALCULATOR_VERSION, CALCULATORS, Assessment, BookedCredit, Calculator
 from services.measurement.batch import Batch
 from services.measurement.inquiry import FiguresNotReproduced, Inquiry
 from services.measurement.intake import read_json
@@ -35,7 +36,7 @@ from services.measurement.stored import STORED, Stored
 from services.measurement.terms_copy import Agreement
 from services.measurement.wire import SignedTerms
 from services.vocabulary.identity import Caller, Role
-from services.vocabulary.period import Instant, Month, instant_of, instant_text, parse_day, parse_instant
+from services.vocabulary.period import TZ_DATABASE, Instant, Month, Period, instant_of, instant_text, parse_day, parse_instant
 from tests.measurement.house import House, Json, until
 from tests.measurement.promise import (
     AGREEMENT,
@@ -113,7 +114,8 @@ def test_a_figure_is_told_as_a_sum_down_to_the_single_outage(settings_sqlite: Se
     async def story(house: House) -> None:
         await house.report(outage("2026-03-09T01:00:00Z", "2026-03-09T01:30:00Z"), counter("2026-03-02T00:00:00Z", 995, 1000))
         told = await explained(house)
-        assert (told["closed"], told["revision"], told["calculator_version"]) == (False, 0, "2")
+        assert (told["closed"], told["revision"], told["calculator_version"]) == (False, 0, CALCULATOR_VERSION)
+        assert told["tz_database"] == TZ_DATABASE
         time, requests = told["objectives"]
         for tree in (time["proof"], time["elapsed"], requests["proof"]):
             for node in nodes(tree):
@@ -127,7 +129,7 @@ def test_a_figure_is_told_as_a_sum_down_to_the_single_outage(settings_sqlite: Se
         assert only["objectives"] == [requests]
         request = measurement_pb2.ExplainAssessmentRequest(agreement_id=AGREEMENT, period="2026-03", objective_id="requests")
         message = await house.grpc.ExplainAssessment(request, metadata=house.metadata(CLIENT))
-        assert MessageToDict(message.objectives[0].proof, preserving_proto_field_name=True) == requests["proof"]
+        assert message.objectives[0].proof == ParseDict(requests["proof"], measurement_pb2.Proof())
 
     run(settings_sqlite, story)
 
@@ -208,6 +210,190 @@ def test_a_month_is_drawn_one_objective_or_all(settings_sqlite: Settings) -> Non
         tops, heights = ([float(each.attrib[name]) for each in inner] for name in ("y", "height"))
         assert tops == [0, heights[0]]
         assert everything.attrib["viewBox"].split()[3] == f"{sum(heights):g}"
+
+    run(settings_sqlite, story)
+
+
+# What the leaves rest on
+
+
+async def reported(house: House, who: Caller = CLIENT, **query: str | int | list[str]) -> Json:
+    asked: dict[str, str | int | list[str]] = {"agreement_id": AGREEMENT, "service": "online-banking"}
+    asked |= {"start": "2026-03-01T00:00:00Z", "end": "2026-04-01T00:00:00Z"}
+    answer = await house.http.get("/v1/observations", params=asked | query, headers=house.bearer(who))
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def cited(told: Json, objective_id: str = "availability") -> list[list[str]]:
+    (objective,) = [each for each in told["objectives"] if each["objective_id"] == objective_id]
+    return [leaf.get("refs", []) for leaf in leaves(objective["proof"])]
+
+
+def test_whoever_may_read_the_agreement_reads_what_a_leaf_rests_on(settings: Settings) -> None:
+    async def story(house: House) -> None:
+        await house.report(
+            outage("2026-03-09T01:00:00Z", "2026-03-09T01:30:00Z", id="o-17"), counter("2026-03-02T00:00:00Z", 995, 1000, id="c")
+        )
+        (item,) = [item for item in (await reported(house))["items"] if item["observation"]["kind"] == "outage"]
+        assert item | {"recorded_at": "", "batch": ""} == {
+            "ref": "observation:probe/o-17",
+            "source": "probe",
+            "batch": "",
+            "observation": {
+                "kind": "outage",
+                "service": "online-banking",
+                "component": "core-database",
+                "observed_at": "2026-03-09T01:00:00Z",
+                "id": "o-17",
+                "revision": 1,
+                "until": "2026-03-09T01:30:00Z",
+                "cause": "",
+            },
+            "recorded_at": "",
+            "reported_by": OPERATOR.subject,
+            "reason": "",
+        }
+        told = await explained(house)
+        assert ["observation:probe/o-17"] in cited(told)
+        named = {ref for refs in (*cited(told), *cited(told, "requests")) for ref in refs}
+        for who in (CLIENT, AUDITING, VIEWER, OPERATOR):
+            assert {item["ref"] for item in (await reported(house, who))["items"]} == named
+
+    run(settings, story)
+
+
+def test_both_doors_tell_the_same_observations_of_every_kind_page_by_page(settings_sqlite: Settings) -> None:
+    async def story(house: House) -> None:
+        common = {"service": "online-banking", "component": "web", "observed_at": "2026-03-05T01:00:00Z"}
+        await house.report(
+            {"kind": "status", "state": "up", **common},
+            {"kind": "latency", "ms": "12.5", **common},
+            {"kind": "counter", "good": 9, "total": 10, **common},
+            {"kind": "ticket", "ticket": "INC-1", "state": "opened", "priority": "P1", "order": 3, **common},
+            outage("2026-03-09T01:00:00Z"),
+        )
+        whole = (await reported(house))["items"]
+        assert [item["observation"]["kind"] for item in whole] == ["status", "outage", "ticket", "counter", "latency"]
+        pages, token = [], ""
+        while True:
+            page = await reported(house, CLIENT, limit=2, **({"cursor": token} if token else {}))
+            pages.append(page["items"])
+            if page["next"] is None:
+                break
+            token = page["next"]
+        assert ([len(page) for page in pages], [item for page in pages for item in page]) == ([2, 2, 1], whole)
+        found, token = [], ""
+        while True:
+            request = measurement_pb2.ListObservationsRequest(
+                agreement_id=AGREEMENT,
+                service="online-banking",
+                start="2026-03-01T00:00:00Z",
+                end="2026-04-01T00:00:00Z",
+                page_size=2,
+                page_token=token,
+            )
+            answer = await house.grpc.ListObservations(request, metadata=house.metadata(CLIENT))
+            found += list(answer.observations)
+            token = answer.next_page_token
+            if not token:
+                break
+        assert [each.ref for each in found] == [item["ref"] for item in whole]
+        assert [each.observation.WhichOneof("value") for each in found] == ["status", "outage", "ticket", "counter", "latency"]
+        ticket, latency = found[2].observation, found[4].observation
+        assert (ticket.ticket.ticket, ticket.ticket.state, ticket.component) == ("INC-1", "opened", "web")
+        assert (latency.latency.ms, latency.observed_at, found[4].source) == ("12.5", "2026-03-05T01:00:00Z", "probe")
+        only = await reported(house, component=["core-database", "nothing"])
+        assert [item["observation"]["kind"] for item in only["items"]] == ["outage"]
+
+    run(settings_sqlite, story)
+
+
+def test_what_is_cited_of_a_closed_month_is_what_was_known_then(settings_sqlite: Settings) -> None:
+    async def story(house: House) -> None:
+        await house.report(outage("2026-03-09T01:00:00Z", "2026-03-09T01:30:00Z", id="o-1"))
+        await closed(house)
+        known = instant_text(instant_of(house.clock.now()))
+        house.clock.move_to(APRIL_9)
+        corrected = outage("2026-03-09T01:00:00Z", "2026-03-09T01:10:00Z", id="o-1") | {"revision": 2}
+        headers = house.bearer(OPERATOR) | {"X-Reason": "The clock was wrong"}
+        body = {"source": "probe", "observations": [corrected, outage("2026-03-10T01:00:00Z", "2026-03-10T01:10:00Z", id="o-2")]}
+        assert (await house.http.post("/v1/observations", json=body, headers=headers)).status_code == 201
+
+        async def is_restated() -> bool:
+            return bool((await house.assessment("2026-03", CLIENT))["revision"] == 2)
+
+        await until(is_restated)
+        assert [refs for refs in cited(await explained(house)) if len(refs) == 1] == [["observation:probe/o-1"], ["observation:probe/o-2"]]
+        before = await explained(house, known_at=known)
+        down = [leaf for leaf in leaves(before["objectives"][0]["proof"]) if leaf["label"] == "Outage of core-database"]
+        assert [(leaf["amount"], leaf["refs"], leaf["observations"]) for leaf in down] == [("1800000000", ["observation:probe/o-1"], 1)]
+        now, then = await reported(house), await reported(house, known_at=known)
+        assert [(item["ref"], item["observation"]["until"][11:16], item["reason"]) for item in now["items"]] == [
+            ("observation:probe/o-1", "01:10", "The clock was wrong"),
+            ("observation:probe/o-2", "01:10", "The clock was wrong"),
+        ]
+        assert [(item["ref"], item["observation"]["until"][11:16], item["reason"]) for item in then["items"]] == [
+            ("observation:probe/o-1", "01:30", "")
+        ]
+
+    run(settings_sqlite, story)
+
+
+def test_the_customers_observations_are_asked_for_by_side(settings_sqlite: Settings) -> None:
+    async def story(house: House) -> None:
+        theirs = caller(Role.OPERATOR, organisation=CUSTOMER)
+        await house.report(outage("2026-03-09T01:00:00Z", "2026-03-09T01:30:00Z", id="o"), caller=theirs)
+        assert [item["ref"] for item in (await reported(house, MANAGER, side="customer"))["items"]] == ["customer:observation:probe/o"]
+        assert (await reported(house, MANAGER))["items"] == []
+
+    run(settings_sqlite, story)
+
+
+def test_observations_are_refused_to_others_and_in_other_words(settings_sqlite: Settings) -> None:
+    async def story(house: House) -> None:
+        for who, query, status, told in (
+            (OUTSIDER, {}, 404, "agreement-not-found"),
+            (CLIENT, {"agreement_id": "5b1c0a52-9a7f-4a35-9d5e-2f0d7f0f9a02"}, 404, "agreement-not-found"),
+            (CLIENT, {"service": "another-clients-service"}, 404, "service-not-found"),
+            (CLIENT, {"end": "2026-03-01T00:00:00Z"}, 422, "end: must be later than start"),
+            (CLIENT, {"end": "2036-03-01T00:00:00Z"}, 422, "by at most five years"),
+            (CLIENT, {"side": "auditor"}, 422, "side"),
+            (CLIENT, {"component": "a\tb"}, 422, "component: must be text"),
+            (CLIENT, {"limit": "201"}, 422, "limit"),
+            (CLIENT, {"cursor": "e30"}, 422, "cursor: must be what the page before gave"),
+            (CLIENT, {"cursor": "WzEsInAiLCJiIiwwLDEsMl0"}, 422, "cursor: must be what the page before gave"),
+            (CLIENT, {"cursor": "!"}, 422, "cursor: must be the `next`"),
+        ):
+            asked = {"agreement_id": AGREEMENT, "service": "online-banking", "start": "2026-03-01T00:00:00Z", "end": "2026-04-01T00:00:00Z"}
+            answer = await house.http.get("/v1/observations", params=asked | query, headers=house.bearer(who))
+            problem = answer.json()
+            rules = [f"{each['place']}: {each['rule']}" for each in problem.get("violations", [])]
+            assert answer.status_code == status, (query, problem)
+            assert told in "; ".join([problem["code"], *rules]), (query, problem)
+        unsaid = measurement_pb2.ListObservationsRequest(
+            agreement_id=AGREEMENT, service="online-banking", start="2026-03-01T00:00:00Z", end="2026-04-01T00:00:00Z", side="auditor"
+        )
+        with pytest.raises(grpc.aio.AioRpcError, match="side: must be provider or customer, not 'auditor'"):
+            await house.grpc.ListObservations(unsaid, metadata=house.metadata(CLIENT))
+
+    run(settings_sqlite, story)
+
+
+def test_before_and_after_the_agreements_term_only_tickets_are_told(settings_sqlite: Settings) -> None:
+    async def story(house: House) -> None:
+        common = {"kind": "ticket", "service": "online-banking", "ticket": "INC-1"}
+        await house.report(
+            outage("2026-02-20T01:00:00Z", "2026-02-20T01:30:00Z"),
+            outage("2026-02-28T23:30:00Z", "2026-03-01T00:30:00Z", id="across"),
+            counter("2026-02-28T23:59:00Z", 1, 1),
+            {**common, "observed_at": "2026-02-20T01:00:00Z", "state": "opened"},
+        )
+        found = await reported(house, start="2026-02-01T00:00:00Z")
+        assert [(item["observation"]["kind"], item["observation"]["id"][:6]) for item in found["items"]] == [
+            ("outage", "across"),
+            ("ticket", "online"),
+        ]
 
     run(settings_sqlite, story)
 
@@ -304,7 +490,7 @@ def test_an_exclusion_is_tried_as_if_it_were_approved(settings_sqlite: Settings)
         told = await previewed(house, CLIENT, exclusion=flood)
         march = told["periods"][0]
         assert (march["credit_before"], march["credit_after"], march["credit_difference"]) == ("1000.00", "0.00", "-1000.00")
-        assert (told["closed_periods"], told["approval"], told["refused"]) == (["2026-03"], "by class force-majeure: customer", [])
+        assert (told["closed_periods"], told["approval"], told["refused"]) == (["2026-03"], "by both parties: 2026-03 was closed", [])
         late = await previewed(house, exclusion={**flood, "exclusion_class": "planned-work"})
         assert (late["approval_needed"], late["periods"][0]["moves"]) == (False, False)
         assert "needs 1 h of notice" in late["refused"][0]["rule"]
@@ -325,7 +511,8 @@ def test_an_exclusion_is_tried_as_if_it_were_approved(settings_sqlite: Settings)
         ({"document": amendment(customer="somebody-else")}, 422, "must be between the parties of the agreement"),
         ({"document": amendment(), "effective_on": "2026-02-28"}, 422, "must not be before the agreement's first day"),
         ({"document": amendment(), "effective_on": "soon"}, 422, "effective_on"),
-        ({"exclusion": {"exclusion_class": "war", "service": "online-banking"}}, 422, "exclusion.start"),
+        ({"exclusion": {"exclusion_class": "war", "service": "online-banking"}}, 422, "tickets"),
+        ({"exclusion": {"exclusion_class": "war", "service": "online-banking", "start": "2026-03-09T01:00:00Z"}}, 422, "exclusion.end"),
         ({"colour": "red"}, 422, "colour"),
     ],
 )
@@ -373,12 +560,12 @@ def counting_half(
     agreement_id: str,
     terms: Sequence[TermsInForce],
     evidence: Mapping[str, Evidence],
-    month: Month,
+    month: Period,
     measured_until: Instant,
     booked: Sequence[BookedCredit],
 ) -> Assessment:
     """A calculator to which only every other good unit is good."""
-    found = CALCULATORS["2"](
+    found = CALCULATORS[CALCULATOR_VERSION](
         agreement_id=agreement_id,
         terms=terms,
         evidence=evidence,
@@ -421,27 +608,27 @@ def test_a_closed_month_keeps_its_calculator_and_is_not_explained_by_another(set
         clock = MovableClock(APRIL_2)
         events = EventStore[Stored].open("measurement", settings_sqlite, Registry(STORED))
         database = Database.open("measurement", settings_sqlite, METADATA)
-        old, asked_then = judge_of({"2": CALCULATORS["2"]}, database, events, clock)
+        old, asked_then = judge_of(CALCULATORS, database, events, clock)
         march = Month(2026, 3)
         seen = batch(counter("2026-03-02T00:00:00Z", 999, 1000), source="probe", now=clock.now())
         await old.visible(AGREEMENT, MANAGER)
         await old.report(seen, context=acting(OPERATOR, clock))
         first = await old.close_period(AGREEMENT, march, context=acting(MANAGER, clock))
-        assert first["calculator_version"] == "2"
+        assert first["calculator_version"] == CALCULATOR_VERSION
         explained = await asked_then.explanation(AGREEMENT, march, caller=CLIENT)
 
-        both, asked_now = judge_of({"1": counting_half, "2": CALCULATORS["2"]}, database, events, clock)
+        both, asked_now = judge_of({**CALCULATORS, "1": counting_half}, database, events, clock)
         clock.move_to(APRIL_9)
         await both.report(batch(counter("2026-03-03T00:00:00Z", 1, 1000), source="late", now=clock.now()), context=acting(OPERATOR, clock))
         await both.assess_marked()
         second: Json = await both.assessment(AGREEMENT, march, caller=CLIENT)
-        assert (second["revision"], second["calculator_version"]) == (2, "2")
+        assert (second["revision"], second["calculator_version"]) == (2, CALCULATOR_VERSION)
         assert second["objectives"][1]["good"] == "1000"
         assert (
             await asked_now.explanation(AGREEMENT, march, known_at=instant_of(APRIL_2 + timedelta(minutes=5)), caller=CLIENT) == explained
         )
 
-        _, forged = judge_of({"2": counting_half}, database, events, clock)
+        _, forged = judge_of({CALCULATOR_VERSION: counting_half}, database, events, clock)
         with pytest.raises(FiguresNotReproduced):
             await forged.explanation(AGREEMENT, march, caller=CLIENT)
         await events.close()

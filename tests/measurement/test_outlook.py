@@ -6,7 +6,16 @@ from dataclasses import replace
 from fractions import Fraction
 
 from services.measurement.case import Case
-from services.measurement.objective import Availability, Composite, Indicator, RequestRatio, ResolutionTime, TimeSlices
+from services.measurement.objective import (
+    Availability,
+    Composite,
+    ExclusionClass,
+    Indicator,
+    RequestRatio,
+    ResolutionTime,
+    TicketExclusion,
+    TimeSlices,
+)
 from services.measurement.observation import NOTHING_KNOWN, STILL_OPEN, Evidence, Outage, State, StatusChange, TicketEvent, TicketState
 from services.measurement.outlook import alerts, next_change, outlooks
 from services.vocabulary.period import HOUR, MINUTE, Instant, Interval, Microseconds
@@ -73,9 +82,17 @@ def test_only_what_has_something_bad_in_it_can_burn() -> None:
     assert alerts(case(DB, Evidence(outages=[outage(43_190, 43_200)]), until=JUNE_SPAN.end)) == {}
 
 
+def _next_due_without(exclusion: TicketExclusion) -> Instant | None:
+    running = case(DESK, Evidence(tickets=[opened(20_100), opened(20_110, ticket="INC-2")]))
+    (version,) = running.terms
+    without = replace(version, terms=replace(version.terms, ticket_exclusions=(exclusion, replace(exclusion, tickets=("INC-2",)))))
+    return outlooks(replace(running, terms=(without,)))[0].next_due
+
+
 def test_tickets_and_composites_have_no_rates_and_tickets_their_next_due() -> None:
     (desk,) = outlooks(case(DESK, Evidence(tickets=[opened(20_100)])))
     assert (desk.rates, desk.alert, desk.next_due) == ((), None, minute(20_220))
+    assert _next_due_without(TicketExclusion(id="e-1", service="bank", tickets=("INC-1",), ground=ExclusionClass(id="power"))) is None
     both = in_force(terms(objective(Availability(components=("db",)), name="db"), objective(Composite(of=("db",), rule="all"), name="all")))
     evidence = Evidence(outages=[outage(20_150, 20_160)])
     judged = Case(assessment=assessed([both], evidence, measured_until=NOW), terms=(both,), evidence={"bank": evidence}, until=NOW)

@@ -36,6 +36,7 @@ from tests.measurement.promise import (
     caller,
     outage,
     terms,
+    ticket,
     version,
 )
 
@@ -52,15 +53,32 @@ def agreed(*, disputes: str = "") -> terms_pb2.Terms:
     message.exclusion_classes.add(id="planned-work", clause="4.2", approval="none", notice_s=3600)
     message.exclusion_classes.add(id="force-majeure", clause="7.1", approval="customer")
     message.exclusion_classes.add(id="migration", approval="both")
+    message.exclusion_classes.add(id="power-cut", clause="7.3", approval="none")
     return message
 
 
-def run(settings: Settings, story: Story, *, disputes: str = "") -> None:
+def with_desk() -> terms_pb2.Terms:
+    """And tickets resolved within eight hours."""
+    message = agreed()
+    message.services.add(id="desk")
+    message.objectives.add(
+        id="resolution",
+        name="Tickets resolved",
+        service="desk",
+        indicator=terms_pb2.Indicator(resolution_time=terms_pb2.ResolutionTime(within_s=8 * 3600)),
+        comparison=">=",
+        target_percent="90",
+        decimals=2,
+    )
+    return message
+
+
+def run(settings: Settings, story: Story, *, disputes: str = "", terms: terms_pb2.Terms | None = None) -> None:
     """With the agreement in force."""
 
     async def told() -> None:
         async with house(settings) as opened:
-            message = agreed(disputes=disputes)
+            message = terms or agreed(disputes=disputes)
             opened.agreements.versions = [version(message=message)]
             await opened.activate(
                 agreement_events.AgreementActivated(
@@ -250,6 +268,11 @@ def test_foreign_and_absent_exclusions_look_the_same(settings_sqlite: Settings) 
         ({"start": "2026-02-28T23:59:59Z"}, "outside-the-term"),
         ({"reason": ""}, "reason-missing"),
         ({"start": "yesterday"}, "invalid-input"),
+        ({"start": ""}, "invalid-input"),
+        ({"start": "", "end": ""}, "tickets-or-time"),
+        ({"tickets": ["INC-7"]}, "tickets-or-time"),
+        ({"tickets": ["INC-7"], "start": "", "end": "", "components": ["web"]}, "tickets-or-time"),
+        ({"tickets": [" "], "start": "", "end": ""}, "ticket-without-name"),
     ],
 )
 def test_a_claim_that_breaks_a_rule_is_refused_by_name(changed: dict[str, Any], code: str, settings_sqlite: Settings) -> None:
@@ -257,6 +280,96 @@ def test_a_claim_that_breaks_a_rule_is_refused_by_name(changed: dict[str, Any], 
         assert refusal(await claim(house, **changed)) == (422, code)
 
     run(settings_sqlite, story)
+
+
+async def claim_tickets(house: House, *tickets: str, who: Caller = MANAGER, exclusion_class: str = "power-cut") -> Json:
+    answer = await claim(house, who, exclusion_class=exclusion_class, service="desk", start="", end="", tickets=list(tickets))
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+async def three_tickets(house: House) -> None:
+    """All opened on the second; INC-1 is resolved in time, INC-2 late, INC-3 never."""
+    steps = [ticket("2026-03-02T08:00:00Z", "opened", number=each) for each in ("INC-1", "INC-2", "INC-3")]
+    resolved = [ticket("2026-03-02T09:00:00Z", "resolved", number="INC-1"), ticket("2026-03-03T09:00:00Z", "resolved", number="INC-2")]
+    answer = await house.report(*steps, *resolved)
+    assert answer.status_code == 201, answer.text
+
+
+async def resolution(house: House) -> Json:
+    return (await house.assessment("2026-03", CLIENT))["objectives"][2]
+
+
+def test_tickets_are_taken_out_of_the_figure_at_once_where_their_ground_asks_nobody(settings: Settings) -> None:
+    """One of three met is 33.33 %; without INC-2 one of two."""
+
+    async def story(house: House) -> None:
+        await three_tickets(house)
+        assert ((await resolution(house))["good"], (await resolution(house))["attainment_percent"]) == ("1", "33.33")
+        claimed = await claim_tickets(house, "INC-2")
+        assert (claimed["status"], claimed["awaits"], claimed["tickets"]) == ("approved", [], ["INC-2"])
+        assert (claimed["start"], claimed["end"], claimed["components"]) == ("", "", [])
+        told = await resolution(house)
+        assert (told["good"], told["whole"], told["attainment_percent"]) == ("1", "2", "50.00")
+        verdicts = {each["ticket"]: (each["verdict"], each["excluded_by"]) for each in told["tickets"]}
+        words = f"claim {claimed['id']}, power-cut, clause 7.3, approved by provider"
+        assert verdicts == {"INC-1": ("met", ""), "INC-2": ("excluded", words), "INC-3": ("missed", "")}
+        span = {"start": "2026-03-01T00:00:00Z", "end": "2026-04-01T00:00:00Z"}
+        measured = (await house.get(f"/measurements/{AGREEMENT}/resolution", CLIENT, **span)).json()
+        assert (measured["good"], measured["whole"]) == ("1", "2")
+
+    run(settings, story, terms=with_desk())
+
+
+def test_an_exclusion_of_tickets_is_approved_refused_and_withdrawn_as_one_of_time(settings_sqlite: Settings) -> None:
+    async def story(house: House) -> None:
+        await three_tickets(house)
+        asked, no, back = [await claim_tickets(house, each, exclusion_class="force-majeure") for each in ("INC-2", "INC-3", "INC-3")]
+        assert (asked["status"], asked["awaits"]) == ("pending", [CUSTOMER])
+        await post(house, f"/exclusions/{no['id']}/refusal", CLIENT, {"reason": "It was dry"})
+        await post(house, f"/exclusions/{back['id']}/withdrawal", MANAGER, {"reason": "Twice"})
+        assert (await resolution(house))["whole"] == "3"
+        why = await house.get(f"/assessments/{AGREEMENT}/2026-03/explanation", CLIENT, objective_id="resolution")
+        rules = {each["id"]: (each["tickets"], each["start"], each["rule"]) for each in why.json()["objectives"][0]["refused"]}
+        assert rules == {
+            asked["id"]: (["INC-2"], "", "force-majeure (clause 7.1) needs the approval of customer"),
+            no["id"]: (["INC-3"], "", f"refused by {CUSTOMER}: It was dry"),
+        }
+        await post(house, f"/exclusions/{asked['id']}/approval", CLIENT, {})
+        assert (await resolution(house))["whole"] == "2"
+        why = await house.get(f"/assessments/{AGREEMENT}/2026-03/explanation", CLIENT, objective_id="resolution")
+        (left_out,) = [each for each in why.json()["objectives"][0]["proof"]["children"] if each["label"].startswith("Left out")]
+        (out,) = left_out["children"]
+        assert (out["label"], out["amount"], out["refs"][0]) == ("Ticket INC-2, excluded", "0", "ticket:INC-2")
+        assert left_out["children"][0]["note"].endswith(
+            f"claim {asked['id']}, force-majeure, clause 7.1, approved by provider and customer"
+        )
+        events = [message for message in await house.published(6) if message.subject.endswith("exclusion-claimed")]
+        told = events_pb2.ExclusionClaimed.FromString(events[0].data)
+        assert (list(told.tickets), told.start, told.end) == (["INC-2"], "", "")
+
+    run(settings_sqlite, story, terms=with_desk())
+
+
+def test_tickets_are_claimed_and_tried_over_grpc(settings_sqlite: Settings) -> None:
+    async def story(house: House) -> None:
+        await three_tickets(house)
+        asked = measurement_pb2.PreviewedExclusion(exclusion_class="force-majeure", service="desk", tickets=["INC-2", "INC-3"])
+        request = measurement_pb2.PreviewChangeRequest(agreement_id=AGREEMENT, exclusion=asked)
+        tried = await house.grpc.PreviewChange(request, metadata=house.metadata(CLIENT))
+        (moved,) = [each for each in tried.periods[0].objectives if each.moves]
+        assert (moved.objective_id, moved.before.attainment_percent, moved.after.attainment_percent) == ("resolution", "33.33", "100.00")
+        assert (tried.approval, list(tried.closed_periods), list(tried.refused)) == ("by class force-majeure: customer", [], [])
+        claimed = await house.grpc.ClaimExclusion(
+            measurement_pb2.ClaimExclusionRequest(
+                agreement_id=AGREEMENT, exclusion_class="power-cut", service="desk", tickets=["INC-3"], reason="No power"
+            ),
+            metadata=house.metadata(CLIENT),
+        )
+        assert (claimed.status, list(claimed.tickets), claimed.start, claimed.end) == ("approved", ["INC-3"], "", "")
+        assert (await resolution(house))["whole"] == "2"
+
+    run(settings_sqlite, story, terms=with_desk())
 
 
 def test_the_same_over_grpc(settings_sqlite: Settings) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from services.chassis.events import Registry
-from services.measurement.objective import Approval, ExclusionClass
+from services.measurement.objective import Approval, ExclusionClass, TicketExclusion
 from services.measurement.observation import STILL_OPEN
 from services.measurement.party_facts import (
     FACTS,
@@ -31,6 +31,8 @@ from services.measurement.party_facts import (
     OutsideTheTerm,
     PartyFacts,
     ReasonMissing,
+    TicketsOrTime,
+    TicketWithoutName,
     Told,
     UnknownComponent,
     UnknownExclusionClass,
@@ -40,6 +42,7 @@ from services.measurement.party_facts import (
     evolve,
     refuse,
     settle,
+    ticket_exclusions,
     windows,
     withdraw,
     words_of,
@@ -74,7 +77,9 @@ def claiming(
     *,
     service: str = "online-banking",
     components: tuple[str, ...] = ("web",),
-    interval: Interval = FLOOD,
+    interval: Interval | None = FLOOD,
+    tickets: tuple[str, ...] = (),
+    closed_periods: tuple[str, ...] = (),
     reason: str = "Flood",
     organisation: str = PROVIDER,
     exclusion_id: str = "e-1",
@@ -86,10 +91,17 @@ def claiming(
         service=service,
         components=components,
         interval=interval,
+        tickets=tickets,
         reason=reason,
         organisation=organisation,
+        claimed_at=CLAIMED_AT,
         agreed=AGREED,
+        closed_periods=closed_periods,
     )
+
+
+def of_tickets(*tickets: str, exclusion_class: str = "force-majeure", closed_periods: tuple[str, ...] = ()) -> list[Fact]:
+    return claiming(exclusion_class, components=(), interval=None, tickets=tickets, closed_periods=closed_periods)
 
 
 def settling(
@@ -154,6 +166,10 @@ def test_a_claim_awaits_those_whom_its_ground_asks_and_who_did_not_claim_it(
         (OutsideTheTerm, {"interval": Interval(at("2026-02-28T23:59:00Z"), FLOOD.end)}),
         (OutsideTheTerm, {"interval": Interval(at("2028-02-29T23:00:00Z"), at("2028-03-01T00:00:01Z"))}),
         (ReasonMissing, {"reason": " "}),
+        (TicketsOrTime, {"interval": None}),
+        (TicketsOrTime, {"tickets": ("INC-7",), "components": ()}),
+        (TicketsOrTime, {"tickets": ("INC-7",), "interval": None}),
+        (TicketWithoutName, {"tickets": ("INC-7", " "), "interval": None, "components": ()}),
         (NotAParty, {"organisation": AUDITOR}),
     ],
 )
@@ -166,6 +182,26 @@ def test_a_claim_is_refused_for_its_own_reason(refusal: type[Refusal], wrong: di
 def test_a_claim_of_exactly_a_year_is_taken() -> None:
     (claimed,) = claiming(interval=Interval(FLOOD.start, later(FLOOD.start, 366 * DAY)))
     assert isinstance(claimed, ExclusionClaimed)
+
+
+def test_a_claim_of_tickets_has_no_time_of_its_own_and_names_each_once() -> None:
+    (claimed,) = of_tickets("INC-7", "INC-3", "INC-7 ")
+    assert isinstance(claimed, ExclusionClaimed)
+    assert (claimed.tickets, claimed.interval) == (("INC-7", "INC-3"), Interval(CLAIMED_AT, CLAIMED_AT))
+
+
+@pytest.mark.parametrize("exclusion_class", ["planned-work", "force-majeure", "migration"])
+@pytest.mark.parametrize(("claimed_by", "awaited"), [(PROVIDER, CUSTOMER), (CUSTOMER, PROVIDER)])
+def test_a_claim_that_touches_a_closed_period_awaits_the_other_party_whatever_its_ground_asks(
+    exclusion_class: str, claimed_by: str, awaited: str
+) -> None:
+    claimed = after(claiming(exclusion_class, organisation=claimed_by, closed_periods=("2026-03",)))
+    approval = AGREED.classes[exclusion_class].approval
+    assert (status(claimed, approval), claimed.exclusion("e-1").awaits(approval)) == ("pending", (awaited,))
+    with pytest.raises(AlreadyDecided):
+        approved(claimed, claimed_by)
+    decided = evolve(claimed, Told(fact=approved(claimed, awaited)[0], by="rea", recorded_at=DECIDED_AT))
+    assert status(decided, approval) == "approved"
 
 
 # --------------------------------------------------------------------------------------------------------------- decisions
@@ -242,6 +278,32 @@ def test_what_was_refused_or_withdrawn_or_has_no_ground_any_more_is_no_window() 
     assert windows(claimed, lambda _: None) == ()
 
 
+def test_an_exclusion_of_tickets_is_no_window_and_a_window_names_no_tickets() -> None:
+    def known(fact: ExclusionClaimed) -> ExclusionClass | None:
+        return AGREED.classes.get(fact.exclusion_class)
+
+    claimed = after(of_tickets("INC-7", closed_periods=("2026-03",)))
+    assert windows(claimed, known) == ()
+    assert ticket_exclusions(claimed, known) == (
+        TicketExclusion(
+            id="e-1",
+            service="online-banking",
+            tickets=("INC-7",),
+            reason="Flood",
+            ground=AGREED.classes["force-majeure"],
+            approved_by=("provider",),
+            closed_periods=("2026-03",),
+        ),
+    )
+    assert ticket_exclusions(after(claiming()), known) == ()
+    assert ticket_exclusions(after(of_tickets("INC-7"), refused(claimed, CUSTOMER)), known) == ()
+
+
+def test_a_window_tells_which_periods_were_closed_when_it_was_claimed() -> None:
+    (window,) = windows(after(claiming(closed_periods=("2026-03",))), lambda fact: AGREED.classes.get(fact.exclusion_class))
+    assert window.closed_periods == ("2026-03",)
+
+
 # ------------------------------------------------------------------------------------------------------------- settlements
 
 
@@ -286,7 +348,7 @@ def test_an_open_ended_term_has_no_end_to_be_outside_of() -> None:
 
 def examples() -> dict[str, Fact]:
     claimed = after(claiming())
-    (claim_,) = claiming()
+    (claim_,) = of_tickets("INC-7", "INC-9", closed_periods=("2026-02",))
     (approval,) = approved(claimed, CUSTOMER)
     (refusal,) = refused(claimed, CUSTOMER)
     (withdrawal,) = withdrawn(claimed, PROVIDER)
@@ -308,6 +370,13 @@ def test_a_fact_is_written_as_its_golden_file_says(name: str) -> None:
 @pytest.mark.parametrize("name", FACTS)
 def test_every_golden_file_is_still_read(name: str) -> None:
     assert REGISTRY.decode(name, (GOLDEN / f"{name}.json").read_bytes()) == (name, examples()[name])
+
+
+def test_a_claim_of_before_is_still_read_and_takes_out_no_tickets() -> None:
+    name = "exclusion.claimed.v1"
+    _, claimed = REGISTRY.decode(name, (GOLDEN / "calculator-2" / f"{name}.json").read_bytes())
+    (now,) = claiming()
+    assert claimed == now
 
 
 def test_a_fact_tells_its_cause_in_words() -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from services.measurement.assessment import ObjectiveResult, Verdict, measure_promised
 from services.measurement.figure import Unit
+from services.measurement.interval import union
 from services.measurement.objective import (
     Availability,
     Combine,
@@ -30,12 +31,13 @@ from services.measurement.objective import (
     RequestRatio,
     ResolutionTime,
     ResponseTime,
+    TicketExclusion,
     TimeSlices,
 )
 from services.measurement.observation import Counters, Evidence, State, TicketEvent
 from services.measurement.proof import BAD, GOOD, LEFT_OUT, Proof, check_sum, proof_document, proof_lines, prove, prove_span, told_amount
 from services.vocabulary.calendar import Calendar, Hours
-from services.vocabulary.period import HOUR, MINUTE, SECOND, Instant, Microseconds, instant_text, parse_instant
+from services.vocabulary.period import HOUR, MINUTE, SECOND, Instant, Interval, Microseconds, instant_text, parse_instant
 from tests.measurement.calculation import (
     BERLIN,
     JUNE_SPAN,
@@ -153,12 +155,49 @@ def test_a_pool_counts_an_outage_as_often_as_its_component_weighs() -> None:
     assert prove_span(apart).amount == 3 * JUNE_SPAN.length
 
 
-def test_in_a_pool_outages_that_overlap_are_counted_by_day() -> None:
+def test_in_a_pool_outages_that_overlap_are_told_by_component() -> None:
     indicator = Availability(components=("a", "b"), combine="pool", weights=(2, 1))
-    result = measured(Evidence(outages=[*BEFORE, outage(100, 110, "a"), outage(105, 115, "b")]), objective(indicator))
-    bad = part(prove(result), BAD)
-    assert [(node.label, node.amount // MINUTE) for node in bad.children] == [("Down on 2026-06-01", 30), ("Outage of a, b", 0)]
+    overlapping = [outage(100, 110, "a", "disk"), outage(105, 115, "b", "switch"), outage(112, 113, "a"), outage(300, 304, "b")]
+    result = measured(Evidence(outages=[*BEFORE, *overlapping]), objective(indicator))
+    assert [(node.label, node.amount // MINUTE, node.interval, node.note) for node in part(prove(result), BAD).children] == [
+        ("Outage of a", 20, minutes(100, 110), "disk"),
+        ("Outage of b", 10, minutes(105, 115), "switch"),
+        ("Outage of a", 2, minutes(112, 113), ""),
+        ("Outage of b", 4, minutes(300, 304), ""),
+    ]
+    assert [(each.interval, each.components, each.cause) for each in result.outages] == [
+        (minutes(100, 115), ("a", "b"), "disk; switch"),
+        (minutes(300, 304), ("b",), ""),
+    ]
+    assert result.whole - result.good == 36 * MINUTE
     holds(result, prove(result))
+
+
+def test_time_outside_a_life_is_told_and_counts_nothing() -> None:
+    rules = Availability(components=("db",), lives=(("db", Interval(minute(21_600), minute(50_000))),))
+    result = measured(Evidence(outages=[outage(30_000, 30_021.6)]), objective(rules))
+    assert proof_lines(prove(result)) == [
+        "o: 21600 min  2026-06-01T00:00:00Z – 2026-07-01T00:00:00Z  (99.900000 % good)",
+        "  Good: 21578.4 min",
+        "    Known to be up: 21578.4 min",
+        "  Bad: 21.6 min",
+        "    Outage of db: 21.6 min  2026-06-21T20:00:00Z – 2026-06-21T20:21:36Z",
+        "  Left out, counts nothing: 0 min",
+        "    Not in service: 0 min  2026-06-01T00:00:00Z – 2026-06-16T00:00:00Z  (21600 min, db)",
+    ]
+    elapsed = prove_span(result)
+    holds(result, prove(result))
+    assert check_sum(elapsed) == ()
+    assert (part(elapsed, "Not in service").amount, part(elapsed, "Eligible").amount) == (21_600 * MINUTE, 21_600 * MINUTE)
+    assert part(elapsed, "Not measured yet").amount == 0
+
+
+def test_in_a_pool_a_life_is_told_by_component_as_often_as_it_weighs() -> None:
+    rules = Availability(components=("a", "b"), combine="pool", weights=(1, 2), lives=(("b", minutes(21_600, 50_000)),))
+    result = measured(Evidence(outages=BEFORE), objective(rules))
+    elapsed = prove_span(result)
+    assert check_sum(elapsed) == ()
+    assert (elapsed.amount, part(elapsed, "Not in service").amount) == (3 * 43_200 * MINUTE, 2 * 21_600 * MINUTE)
 
 
 def test_requests_are_told_by_day() -> None:
@@ -212,6 +251,26 @@ def test_a_ticket_tells_its_clock() -> None:
     )
     assert met.refs == ("ticket:INC-1",)
     assert [node.label for node in part(proof, BAD).children] == ["Ticket INC-2, missed"]
+
+
+def test_a_ticket_that_is_taken_out_is_left_out_and_tells_the_claim() -> None:
+    power_cut = ExclusionClass(id="power-cut", clause="7.1", approval="customer")
+    claimed = TicketExclusion(
+        id="e-1", service="bank", tickets=("INC-2",), ground=power_cut, approved_by=("provider", "customer"), reason="No power"
+    )
+    promise = objective(ResolutionTime(within=hours(8)), name="desk")
+    told = [step("INC-1", 60, "opened", "1"), step("INC-1", 70, "resolved"), step("INC-2", 60, "opened", "1")]
+    agreed = replace(terms(promise), ticket_exclusions=(claimed,))
+    result = measure_promised(agreed, "desk", {"bank": Evidence(tickets=told)}, JUNE_SPAN, measured_until=JUNE_SPAN.end)
+    proof = prove(result)
+    holds(result, proof)
+    assert (proof.amount, part(proof, BAD).amount) == (1, 0)
+    out = part(proof, LEFT_OUT, "Ticket INC-2, excluded")
+    assert (out.amount, out.refs) == (0, ("ticket:INC-2",))
+    assert out.note == (
+        "priority 1, opened 2026-06-01T01:00:00Z, due 2026-06-01T09:00:00Z, not resolved, 43140 min of 480 min around the clock, "
+        "claim e-1, power-cut, clause 7.1, approved by provider and customer"
+    )
 
 
 def test_a_ticket_that_is_open_counts_nothing() -> None:
@@ -289,6 +348,7 @@ components = st.sampled_from(("a", "b", "c"))
 outages = st.lists(
     st.builds(lambda span, component: outage(span[0], span[1], component), spans.filter(bool).map(lambda s: s[0]), components), max_size=6
 )
+lives = st.tuples(units, st.integers(1, 4_000)).map(lambda pair: minutes(pair[0], pair[0] + pair[1]))
 statuses = st.lists(st.builds(status, units, st.sampled_from(State), components), max_size=6)
 untils = st.integers(-10, 5_000).map(minute)
 
@@ -317,6 +377,7 @@ def availabilities(draw: st.DrawFn, combines: tuple[Combine, ...] = get_args(Com
         maintenance=draw(st.sampled_from(get_args(Planned))),
         minimum_outage=draw(st.none() | minimum),
         hours=draw(st.sampled_from((None, OFFICE))),
+        lives=tuple((component, life) for component in named if (life := draw(st.none() | lives)) is not None),
     )
 
 
@@ -335,8 +396,10 @@ def test_every_figure_of_time_is_the_sum_of_its_leaves(
     assert check_sum(elapsed) == ()
     assert elapsed.amount == SPAN.length * result.scale
     assert all(leaf.amount >= 0 for leaf in leaves(elapsed))
+    counted = [node for node in part(proof, BAD).children if node.label.startswith("Outage")]
+    assert sum(node.amount for node in counted) == sum(day.down_us for day in result.days)
+    assert union(node.interval for node in counted if node.interval) == union(each.interval for each in result.outages)
     if indicator.combine != "pool":
-        counted = [node for node in part(proof, BAD).children if node.label.startswith("Outage")]
         assert [(node.interval, node.amount) for node in counted] == [(each.interval, each.interval.length) for each in result.outages]
     seen = max(0, min(until, SPAN.end) - SPAN.start) * result.scale
     assert part(elapsed, "Not measured yet").amount == SPAN.length * result.scale - seen

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.measurement.assessment import TicketVerdict, Verdict
-from services.measurement.figure import TicketResult
+from services.measurement.figure import Figure, TicketResult
 from services.measurement.objective import PriorityRule, Reopened, ResolutionTime
 from services.measurement.observation import Evidence, TicketEvent
 from services.measurement.resolution import measure_resolution_time, next_due
@@ -322,6 +322,43 @@ def test_the_next_due_instant_is_that_of_the_first_ticket_that_would_be_missed()
     assert due_after(50, [], clock) is None
 
 
+def taken_out(events: list[TicketEvent], indicator: ResolutionTime, *tickets: str, until: int = 100_000) -> Figure:
+    return measure_resolution_time(
+        indicator,
+        Evidence(tickets=events),
+        span=JUNE_SPAN,
+        zone=UTC,
+        measured_until=minute(until),
+        clock_for=lambda _: indicator,
+        excluded=dict.fromkeys(tickets, "claim e-1, power-cut"),
+    )
+
+
+def test_a_ticket_that_is_taken_out_is_in_no_figure_and_is_told_with_the_claim() -> None:
+    """18 met, 2 missed; one of the missed is taken out: 18 of 19."""
+    met = [event for n in range(18) for event in (step(f"t{n}", n, "opened"), step(f"t{n}", n + 1, "resolved"))]
+    late = [step("late", 20, "opened"), step("late", 20 + DUE + 1, "resolved"), step("never", 30, "opened")]
+    figure = taken_out([*met, *late], ResolutionTime(within=hours(8)), "late", "elsewhere")
+    assert (figure.good, figure.whole) == (18, 19)
+    assert sum(day.whole for day in figure.days) == 19
+    told = [(ticket.ticket, ticket.excluded_by) for ticket in figure.tickets if ticket.verdict is TicketVerdict.EXCLUDED]
+    assert told == [("late", "claim e-1, power-cut")]
+
+
+def test_what_is_taken_out_is_told_in_the_period_it_is_due_in_and_nowhere_else() -> None:
+    beyond = [step("t", 43_200 - 60, "opened")]
+    assert taken_out(beyond, ResolutionTime(within=hours(8)), "t").tickets == ()
+    assert [each.verdict for each in taken_out([step("t", 0, "opened")], ResolutionTime(within=hours(8)), "t", until=5).tickets] == [
+        TicketVerdict.EXCLUDED
+    ]
+
+
+def test_a_ticket_that_is_taken_out_falls_due_for_nobody() -> None:
+    clock, events = ResolutionTime(within=hours(8)), Evidence(tickets=[step("a", 0, "opened"), step("b", 30, "opened")])
+    assert next_due(clock, events, after=minute(50), clock_for=lambda _: clock, excluded={"a"}) == minute(DUE + 30)
+    assert next_due(clock, events, after=minute(50), clock_for=lambda _: clock, excluded={"a", "b"}) is None
+
+
 STATES = st.sampled_from(["opened", "waiting", "responded", "resolved", "reopened", "closed", "cancelled"])
 EVENTS = st.lists(
     st.builds(step, st.sampled_from("abcdef"), st.integers(-900, 4_000), STATES, st.sampled_from(["1", "2", ""])), max_size=30
@@ -454,6 +491,18 @@ def test_running_on_never_makes_a_figure_better(events: list[TicketEvent], withi
         for rule in ("first-resolution", "runs-on")
     )
     assert ran_on.good <= kept.good
+
+
+@LAW
+@given(EVENTS, INDICATORS, st.integers(0, 5_000), st.sets(st.sampled_from("abcdef")))
+def test_taking_tickets_out_is_as_if_nobody_had_opened_them(
+    events: list[TicketEvent], indicator: ResolutionTime, until: int, tickets: set[str]
+) -> None:
+    without = taken_out([event for event in events if event.ticket not in tickets], indicator, until=until)
+    figure = taken_out(events, indicator, *tickets, until=until)
+    assert (figure.good, figure.whole, figure.days) == (without.good, without.whole, without.days)
+    assert tuple(each for each in figure.tickets if each.verdict is not TicketVerdict.EXCLUDED) == without.tickets
+    assert {each.ticket for each in figure.tickets if each.verdict is TicketVerdict.EXCLUDED} <= tickets
 
 
 def test_a_month_in_berlin_counts_tickets_by_its_own_midnight() -> None:

@@ -19,6 +19,9 @@ OVER = later(JUNE_SPAN.end, 1)
 BOTH = Availability(components=("db", "web"))
 ALL = Availability(components=("db", "web"), combine="all")
 POOL = Availability(components=("db", "web"), combine="pool")
+LIVES = (("db", minutes(50, 300)), ("web", minutes(200, 450)))
+LIVING = Availability(components=("db", "web"), lives=LIVES)
+ALL_LIVING = Availability(components=("db", "web"), combine="all", lives=LIVES)
 
 spans = st.lists(st.tuples(st.integers(0, 400), st.integers(1, 90)), max_size=6).map(
     lambda pairs: union(minutes(start, start + lasts) for start, lasts in pairs)
@@ -98,6 +101,13 @@ def test_with_all_the_sides_disagree_only_where_everything_is_down() -> None:
 
 
 # ------------------------------------------------------------------------------------------------------------------- rules
+
+
+def test_a_component_outside_its_life_says_nothing_and_leaves_the_word_to_the_others() -> None:
+    """db alone is there from minute 50, both from 200, web alone from 300 to 450."""
+    both_down = Evidence(outages=[outage(0, 500, "db"), outage(400, 500, "web")])
+    assert down(both_down, ALL_LIVING) == (minutes(50, 200), minutes(400, 450))
+    assert down(both_down, LIVING) == (minutes(50, 300), minutes(400, 450))
 
 
 def test_each_rule_counts_its_own_time() -> None:
@@ -219,7 +229,7 @@ def test_disputes_do_not_meet_on_one_side(ours: Spans, theirs: Spans) -> None:
 
 
 @LAW
-@given(evidences, evidences, st.sampled_from([DB, BOTH, ALL]))
+@given(evidences, evidences, st.sampled_from([DB, BOTH, ALL, LIVING, ALL_LIVING]))
 def test_settling_every_dispute_as_the_customer_says_gives_the_customers_reading(
     ours: Evidence, theirs: Evidence, indicator: Availability
 ) -> None:
@@ -233,7 +243,7 @@ def test_settling_every_dispute_as_the_customer_says_gives_the_customers_reading
 
 
 @LAW
-@given(evidences, evidences, st.sampled_from([DB, BOTH, ALL]), st.sampled_from(get_args(Disputes)))
+@given(evidences, evidences, st.sampled_from([DB, BOTH, ALL, LIVING, ALL_LIVING]), st.sampled_from(get_args(Disputes)))
 def test_a_rule_gives_its_own_time_down_in_the_figure(ours: Evidence, theirs: Evidence, indicator: Availability, rule: Disputes) -> None:
     found = readings(indicator, ours, theirs, span=SPAN, measured_until=UNTIL)
     after = apply_settlements(ours, rulings_by_rule(found, rule), indicator=indicator, customer=theirs, measured_until=UNTIL)
@@ -243,7 +253,7 @@ def test_a_rule_gives_its_own_time_down_in_the_figure(ours: Evidence, theirs: Ev
 
 
 @LAW
-@given(evidences, rulings, st.sampled_from([DB, BOTH, ALL]))
+@given(evidences, rulings, st.sampled_from([DB, BOTH, ALL, LIVING, ALL_LIVING]))
 def test_ruled_time_is_as_ruled_and_the_rest_as_reported(ours: Evidence, ruled: list[Ruling], indicator: Availability) -> None:
     after = apply_settlements(ours, ruled, indicator=indicator, measured_until=UNTIL)
     before, now = (measured(each, objective(indicator), span=SPAN, measured_until=UNTIL) for each in (ours, after))
@@ -255,7 +265,8 @@ def test_ruled_time_is_as_ruled_and_the_rest_as_reported(ours: Evidence, ruled: 
         last = [each for each in sorted(ruled, key=_order) if intersection((each.interval,), (minutes(number, number + 1),))]
         if last:
             here = minutes(number, number + 1)
-            assert bool(intersection(said_now, (here,))) is last[-1].down
+            in_service = bool(intersection(indicator.life_of(indicator.components), (here,)))
+            assert bool(intersection(said_now, (here,))) is (last[-1].down and in_service)
             assert not intersection(now.unknown, (here,))
 
 

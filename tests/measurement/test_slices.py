@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import get_args
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -14,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.measurement.figure import Figure
-from services.measurement.interval import length
+from services.measurement.interval import length, union
 from services.measurement.objective import Empty, IntervalMean, TimeSlices
 from services.measurement.observation import Counters, Evidence, Latencies
-from services.vocabulary.period import HOUR, MINUTE, Instant, Interval, Microseconds
+from services.vocabulary.period import HOUR, MINUTE, Instant, Interval, Microseconds, parse_zone
 from tests.measurement.calculation import (
     BERLIN,
     JUNE_SPAN,
@@ -38,7 +37,7 @@ FIVE = Microseconds(5 * MINUTE)
 ONE = Microseconds(MINUTE)
 MEAN = IntervalMean(every=FIVE)
 OVER_5_PERCENT = TimeSlices(every=ONE, error_above=Fraction(5, 100))
-KOLKATA = ZoneInfo("Asia/Kolkata")
+KOLKATA = parse_zone("Asia/Kolkata")
 
 
 def reported(*rows: tuple[float, int, int]) -> Evidence:
@@ -219,6 +218,28 @@ def test_a_slice_is_bad_when_its_percentile_is_above_the_threshold(slow: int, ba
     assert (result.spent, [(one.good, one.total, one.cause) for one in result.slices]) == (bad, [(94, 100, "latency")] * bad)
 
 
+def test_bad_slices_that_adjoin_each_other_are_one_outage_of_the_objective() -> None:
+    result = sliced(every_minute([*range(10, 15), 20, 43_199]), replace(OVER_5_PERCENT, components=("api",)))
+    assert [(each.interval, each.components, each.cause) for each in result.outages] == [
+        (minutes(10, 15), ("api",), "errors"),
+        (minutes(20, 21), ("api",), "errors"),
+        (minutes(43_199, 43_200), ("api",), "errors"),
+    ]
+
+
+def test_a_run_too_short_to_count_is_no_outage() -> None:
+    four_then_five = every_minute([*range(10, 14), *range(20, 25)])
+    assert [each.interval for each in sliced(four_then_five, replace(OVER_5_PERCENT, minimum_consecutive=5)).outages] == [minutes(20, 25)]
+
+
+def test_an_outage_of_slices_names_every_cause_and_stays_in_the_period() -> None:
+    only_errors_and_nothing = reported((2, 0, 100), (7, 100, 100))
+    result = sliced(only_errors_and_nothing, TimeSlices(every=FIVE, error_above=Fraction(5, 100), empty="bad"), span=minutes(2, 20))
+    assert [(each.interval, each.cause) for each in result.outages] == [(minutes(2, 5), "errors"), (minutes(10, 20), "empty")]
+    joined = sliced(reported((2, 0, 100)), TimeSlices(every=FIVE, error_above=Fraction(5, 100), empty="bad"), span=minutes(2, 20))
+    assert [(each.interval, each.cause) for each in joined.outages] == [(minutes(2, 20), "empty, errors")]
+
+
 def test_errors_are_those_of_counters_and_latency_that_of_latencies() -> None:
     both = Evidence(counters={"api": counters((minute(3), 0, 10))}, latencies={"api": latencies((minute(8), 900 * MS))})
     assert [one.interval for one in sliced(both, OVER_5_PERCENT).slices] == [minutes(3, 4)]
@@ -390,6 +411,7 @@ def test_slices_are_those_judged_one_by_one(
     assert (result.whole, result.spent) == (len(own) - left_out, len(counted))
     assert result.good == result.whole - result.spent
     assert [(one.interval.start // every, one.bad) for one in result.slices] == [(n, n in counted) for n in sorted(bad & set(own))]
+    assert tuple(outage.interval for outage in result.outages) == union(one.interval for one in result.slices if one.bad)
     leaves_add_up(result, 1)
     if indicator.empty == "undetermined" and own:
         beyond = set(range(max(around) + 1, max(around) + 6))

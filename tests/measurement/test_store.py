@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from services.chassis.database import Database
 from services.chassis.settings import Settings
 from services.measurement import marks, store
-from services.measurement.batch import Batch, evidence_of
+from services.measurement.batch import Batch, Place, Report, SampleRow, evidence_of
 from services.measurement.intake import read_json
 from services.measurement.judgement import Reason
 from services.measurement.marks import Cause
@@ -70,6 +70,31 @@ class Kept:
             lambda connection: store.observations(connection, tenant=tenant, services={"bank"}, span=span, known_at=known_at)
         )
         return evidence_of(found).get("bank", Evidence())
+
+    async def reports(
+        self,
+        span: Interval = MARCH,
+        *,
+        components: tuple[str, ...] = (),
+        known_at: Instant | None = None,
+        after: Place | None = None,
+        limit: int = 100,
+        tickets_in: Interval | None = None,
+        tenant: str = TENANT,
+    ) -> list[Report]:
+        return await self.database.read(
+            lambda connection: store.reports(
+                connection,
+                tenant=tenant,
+                service="bank",
+                components=components,
+                span=span,
+                tickets_in=tickets_in or span,
+                known_at=known_at,
+                after=after,
+                limit=limit,
+            )
+        )
 
     async def goods(self, span: Interval = MARCH, *, known_at: Instant | None = None, component: str = "web") -> list[int]:
         evidence = await self.evidence(span, known_at=known_at)
@@ -280,6 +305,135 @@ def test_a_large_batch_is_kept_in_parts_of_little_time_each(settings: Settings) 
     run(settings, story)
 
 
+# Reports
+
+
+def named(reports: list[Report]) -> list[str]:
+    """Kind and instant, of a sample its values."""
+    return [
+        f"{each.observed.kind} {each.observed.values}"
+        if isinstance(each.observed, SampleRow)
+        else f"{type(each.observed).__name__.removesuffix('Row').lower()} {instant_text(each.observed.at)[5:16]}"
+        for each in reports
+    ]
+
+
+def test_reports_come_in_the_order_in_which_they_became_known(settings: Settings) -> None:
+    async def story(kept: Kept) -> None:
+        later = Instant(NOW + HOUR)
+        latency: Row = {"kind": "latency", "service": "bank", "component": "web", "observed_at": "2026-03-01T00:00:00Z", "ms": "1.5"}
+        await kept.record(counter("2026-03-02T00:00:00Z"), recorded_at=later)
+        await kept.record(
+            latency, counter("2026-03-09T00:00:00Z", 1), ticket("2026-03-04T00:00:00Z", "opened"), outage("2026-03-03T00:00:00Z"), name="b"
+        )
+        await kept.record(status("2026-03-05T00:00:00Z", "up"), status("2026-03-01T00:00:00Z", "up"), name="a")
+        found = await kept.reports()
+        assert named(found) == [
+            "status 03-01T00:00",
+            "status 03-05T00:00",
+            "outage 03-03T00:00",
+            "ticket 03-04T00:00",
+            "counter (1, 10)",
+            "latency (1500,)",
+            "counter (9, 10)",
+        ]
+        assert [each.place.batch for each in found][:3] == ["a", "a", "b"]
+        assert [each.place.recorded_at for each in found] == [NOW] * 6 + [later]
+        assert await kept.reports(tenant="another") == []
+
+    run(settings, story)
+
+
+def test_pages_of_any_size_are_the_whole(settings: Settings) -> None:
+    async def story(kept: Kept) -> None:
+        for source in ("probe", "Probe", "Öde", "probe 2"):
+            rows = [counter(f"2026-03-02T00:0{minute}:00Z", minute, id=f"c{minute}") for minute in range(7)]
+            rows += [status(f"2026-03-02T00:0{minute}:00Z", "up", id=chr(97 - 32 * (minute % 2) + minute)) for minute in range(5)]
+            await kept.record(*rows, outage("2026-03-03T00:00:00Z", id="o"), ticket("2026-03-04T00:00:00Z", "opened"), source=source)
+        whole = await kept.reports()
+        assert len(whole) == 4 * 14
+        assert [each.place for each in whole] == sorted({each.place for each in whole})
+        for size in (1, 5, 55):
+            joined: list[Report] = []
+            while page := await kept.reports(after=joined[-1].place if joined else None, limit=size):
+                joined += page
+            assert joined == whole
+
+    run(settings, story)
+
+
+def test_reports_go_on_across_the_parts_of_a_frame(settings: Settings) -> None:
+    async def story(kept: Kept) -> None:
+        rows = [counter(instant_text(Instant(MARCH.start + number * 60_000_000))) for number in range(20_010)]
+        await kept.record(*rows)
+        first = await kept.reports(limit=20_005)
+        rest = await kept.reports(after=first[-1].place)
+        assert (first[-1].place.major, rest[0].place.major, rest[0].place.minor, len(rest)) == (1, 1, 5, 5)
+
+    run(settings, story)
+
+
+def test_a_report_touches_the_span_or_holds_as_it_begins(settings: Settings) -> None:
+    async def story(kept: Kept) -> None:
+        await kept.record(
+            status("2026-02-01T00:00:00Z", "down"),
+            status("2026-02-20T00:00:00Z", "up"),
+            status("2026-02-21T00:00:00Z", "up", component="db"),
+            status("2026-03-01T00:00:00Z", "up", component="db"),
+            status("2026-04-01T00:00:00Z", "down"),
+            outage("2026-02-01T00:00:00Z", "2026-03-01T00:00:00Z"),
+            outage("2026-02-02T00:00:00Z", "2026-03-01T00:00:01Z"),
+            outage("2026-02-03T00:00:00Z", id="open"),
+            outage("2026-04-01T00:00:00Z"),
+            counter("2026-02-28T23:59:59Z", 1),
+            counter("2026-03-01T00:00:00Z", 2),
+            counter("2026-04-01T00:00:00Z", 3),
+            ticket("2026-02-28T00:00:00Z", "opened"),
+            ticket("2026-03-01T00:00:00Z", "resolved"),
+        )
+        touching = ["status 02-20T00:00", "status 03-01T00:00", "outage 02-02T00:00", "outage 02-03T00:00", "ticket 03-01T00:00"]
+        assert named(await kept.reports()) == [*touching, "counter (2, 10)"]
+        assert named(await kept.reports(components=("db",))) == ["status 03-01T00:00"]
+        of_february = Interval(at("2026-02-01T00:00:00Z"), MARCH.start)
+        nothing = Interval(MARCH.end, MARCH.end)
+        assert named(await kept.reports(nothing, tickets_in=of_february)) == ["ticket 02-28T00:00"]
+
+    run(settings, story)
+
+
+def test_of_what_was_corrected_the_revision_that_counts_is_reported_and_before_that_the_one_that_did(settings: Settings) -> None:
+    async def story(kept: Kept) -> None:
+        then = Instant(NOW + HOUR)
+        await kept.record(
+            counter("2026-03-02T00:00:00Z", 9, id="a"), counter("2026-03-02T00:00:00Z", 8, id="b"), outage("2026-03-03T00:00:00Z", id="o")
+        )
+        await kept.record(
+            counter("2026-03-02T00:00:00Z", 5, id="a", revision=1),
+            outage("2026-03-05T00:00:00Z", "2026-03-05T01:00:00Z", id="o", revision=2),
+            recorded_at=then,
+        )
+        assert named(await kept.reports()) == ["counter (8, 10)", "outage 03-05T00:00", "counter (5, 10)"]
+        assert sorted(named(await kept.reports(known_at=NOW))) == ["counter (8, 10)", "counter (9, 10)", "outage 03-03T00:00"]
+        assert [each.observed.revision for each in await kept.reports()] == [0, 2, 1]
+
+    run(settings, story)
+
+
+def test_a_report_names_who_reported_it_and_why(settings: Settings) -> None:
+    async def story(kept: Kept) -> None:
+        known, unknown = batch(outage("2026-03-04T00:00:00Z"), name="one"), batch(outage("2026-03-05T00:00:00Z"), name="two")
+
+        def work(connection: Connection) -> None:
+            store.record(connection, known, tenant=TENANT, recorded_at=NOW, reported_by="rea", reason="The clock was wrong")
+            store.record(connection, unknown, tenant=TENANT, recorded_at=NOW)
+            connection.execute(store.REPORTERS.delete().where(store.REPORTERS.c.name == "two"))
+
+        await kept.database.write(work)
+        assert [(each.reported_by, each.reason) for each in await kept.reports()] == [("rea", "The clock was wrong"), ("", "")]
+
+    run(settings, story)
+
+
 # Marks
 
 
@@ -321,6 +475,31 @@ def test_a_state_holds_on_so_its_report_touches_all_that_follows() -> None:
     assert dict(marks.touched(batch(ticket("2026-04-05T00:00:00Z", "reopened")))) == {"bank": marks.ALWAYS}
     corrections = dict(marks.touched(batch(counter("2026-03-05T00:00:00Z", id="a", revision=1))))
     assert corrections == {"bank": marks.ALWAYS}
+
+
+def test_an_outage_touches_its_own_time_once_its_component_is_known_to_report_by_outages(settings: Settings) -> None:
+    """With two days on each side, in which it may join another; told again, also the time that it had."""
+
+    async def touched(kept: Kept, *rows: dict[str, object]) -> Interval:
+        told = batch(*rows)
+        before = await kept.database.read(lambda connection: marks.told_before(connection, told, tenant=TENANT))
+        return dict(marks.touched(told, before))["bank"]
+
+    async def story(kept: Kept) -> None:
+        first = outage("2026-03-05T00:00:00Z", until="2026-03-05T01:00:00Z", id="a")
+        assert await touched(kept, first) == marks.ALWAYS
+        await kept.record(first)
+        second = outage("2026-03-10T00:00:00Z", until="2026-03-10T01:00:00Z", id="b")
+        assert await touched(kept, second) == Interval(at("2026-03-08T00:00:00Z"), at("2026-03-12T01:00:00Z"))
+        assert await touched(kept, outage("2026-03-10T00:00:00Z", id="c")) == Interval(at("2026-03-08T00:00:00Z"), STILL_OPEN)
+        moved = outage("2026-03-10T00:00:00Z", until="2026-03-10T01:00:00Z", id="a", revision=1)
+        assert await touched(kept, moved) == Interval(at("2026-03-03T00:00:00Z"), at("2026-03-12T01:00:00Z"))
+        assert await touched(kept, {**second, "component": "db"}) == marks.ALWAYS
+        await kept.record({**second, "component": "db"})
+        assert await touched(kept, {**moved, "component": "db"}) == marks.ALWAYS
+        assert await touched(kept, {**second, "id": "c"}, first) == Interval(at("2026-03-03T00:00:00Z"), at("2026-03-12T01:00:00Z"))
+
+    run(settings, story)
 
 
 async def set_mark(kept: Kept, span: Interval, *, words: str, traceparent: str = "") -> None:

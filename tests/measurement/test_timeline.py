@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from typing import get_args
 from xml.etree import ElementTree
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from services.measurement.assessment import ObjectiveResult
 from services.measurement.interval import length
-from services.measurement.objective import Availability, RequestRatio, TimeSlices
+from services.measurement.objective import Availability, Combine, RequestRatio, TimeSlices
 from services.measurement.observation import Evidence, State
 from services.measurement.timeline import KINDS, pieces, timeline_svg
 from services.vocabulary.calendar import Calendar, Hours
@@ -87,6 +88,14 @@ def test_time_outside_the_service_hours_is_told_apart() -> None:
     found = pieces(eventful(OFFICE), measured_until=UNTIL)
     assert {piece.kind for piece in found} == {"up", "excluded", "outside", "unknown", "ahead"}
     assert length(tuple(piece.interval for piece in found if piece.kind == "outside")) == length(eventful(OFFICE).outside)
+
+
+def test_time_in_which_no_component_is_in_service_is_told_apart() -> None:
+    lives = (("db", minutes(0, 20_000)), ("web", minutes(10_000, 30_000)))
+    for combine in get_args(Combine):
+        promise = objective(Availability(components=("db", "web"), combine=combine, lives=lives))
+        parts = pieces(measured(Evidence(outages=[outage(-60, -50), outage(-60, -50, "web")]), promise), measured_until=minute(43_200))
+        assert [piece.interval for piece in parts if piece.kind == "gone"] == [minutes(30_000, 43_200)]
 
 
 def test_maintenance_that_counts_as_up_is_up() -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
+import pytest
 from upheld.agreements.v1 import events_pb2 as agreement_events
 from upheld.agreements.v1 import terms_pb2
 from upheld.measurement.v1 import events_pb2
@@ -16,7 +17,7 @@ from services.vocabulary.period import MINUTE, instant_of, instant_text
 from tests.measurement.house import House, Json, house, until
 from tests.measurement.promise import AGREEMENT, APRIL_9, CLIENT, CUSTOMER, MANAGER, PROVIDER, SIGNED, caller, outage, version
 from tests.measurement.test_doors import _nothing_is_marked
-from tests.measurement.test_parties import agreed, claim, post, settle
+from tests.measurement.test_parties import agreed, claim, post, refusal, settle
 
 CORRECTOR = caller(Role.OPERATOR)
 MARCH = "2026-03"
@@ -33,6 +34,7 @@ def promised(*, disputes: str = "") -> terms_pb2.Terms:
 def desk() -> terms_pb2.Terms:
     """Tickets resolved within eight hours of Mon–Fri 09–17 in Berlin."""
     message = promised()
+    message.services.add(id="desk")
     message.calendars.add(
         id="office", zone="Europe/Berlin", hours=[{"days": ["mon", "tue", "wed", "thu", "fri"], "from": "09:00", "to": "17:00"}]
     )
@@ -206,11 +208,120 @@ def test_an_approved_exclusion(settings: Settings) -> None:
     run(settings, story)
 
 
+@pytest.mark.parametrize(
+    ("who", "other", "exclusion_class"),
+    [(MANAGER, CLIENT, "power-cut"), (CLIENT, MANAGER, "force-majeure"), (MANAGER, CLIENT, "migration")],
+    ids=["ground-asks-nobody", "ground-asks-the-claimant", "ground-asks-both"],
+)
+def test_a_closed_month_moves_only_with_the_approval_of_both_parties(
+    who: Caller, other: Caller, exclusion_class: str, settings_sqlite: Settings
+) -> None:
+    """Its 30 bad minutes are claimed: 99.932795 until the other party approved, 100 of 44,580 min then."""
+
+    async def story(told: Told) -> None:
+        house = told.house
+        await told.remember()
+        claimed = (await claim(house, who, exclusion_class=exclusion_class)).json()
+        assert (claimed["status"], claimed["awaits"]) == ("pending", [other.organisation])
+        assert ((await told.remember())["revision"], availability(await told.restated(1))[0]) == (1, "99.932795")
+        tried = await post(house, "/previews", who, {"agreement_id": AGREEMENT, "exclusion": _as_tried(exclusion_class)})
+        assert (tried.json()["approval"], tried.json()["approval_needed"]) == ("by both parties: 2026-03 was closed", True)
+        again = await post(house, f"/exclusions/{claimed['id']}/approval", who, {})
+        assert refusal(again) == (409, "exclusion-already-decided")
+        approved = await post(house, f"/exclusions/{claimed['id']}/approval", other, {})
+        assert (approved.json()["status"], approved.json()["awaits"]) == ("approved", [])
+        second = await told.restated(2)
+        assert availability(second) == ("100.000000", "0.00")
+        assert change(second) == (f"exclusion {exclusion_class} approved by {other.organisation}", "0.00", -30)
+
+    run(settings_sqlite, story)
+
+
+def test_what_waits_for_the_other_party_is_told_with_the_rule_when_the_month_is_stated_again(settings_sqlite: Settings) -> None:
+    async def story(told: Told) -> None:
+        await told.remember()
+        claimed = (await claim(told.house, exclusion_class="power-cut")).json()
+        await report(told.house, outage("2026-03-20T01:00:00Z", "2026-03-20T01:20:00Z"), source="probe-2")
+        assert availability(await told.restated(2)) == ("99.887992", "1000.00")
+        why = await told.house.get(f"/assessments/{AGREEMENT}/{MARCH}/explanation", CLIENT, objective_id="availability")
+        assert [(each["id"], each["rule"]) for each in why.json()["objectives"][0]["refused"]] == [
+            (claimed["id"], "power-cut (clause 7.3) needs the approval of customer: 2026-03 was closed when it was claimed")
+        ]
+
+    run(settings_sqlite, story)
+
+
+def _as_tried(exclusion_class: str) -> Json:
+    start, end = "2026-03-09T01:00:00Z", "2026-03-09T02:00:00Z"
+    return {"exclusion_class": exclusion_class, "service": "online-banking", "start": start, "end": end}
+
+
+def test_what_was_claimed_while_the_month_was_open_needs_what_its_ground_asks(settings_sqlite: Settings) -> None:
+    async def told() -> None:
+        async with house(settings_sqlite, now=MARCH_31) as opened:
+            message = promised()
+            opened.agreements.versions = [version(message=message)]
+            await opened.activate(
+                agreement_events.AgreementActivated(
+                    agreement_id=AGREEMENT, terms_version=1, terms=message, effective_on="2026-03-01", recorded_at=SIGNED
+                )
+            )
+            await opened.report(outage("2026-03-09T01:00:00Z", "2026-03-09T01:30:00Z", id="o-1"))
+            claimed = (await claim(opened, exclusion_class="power-cut")).json()
+            opened.clock.move_to(APRIL_9)
+            await until(lambda: _is_closed(opened, MARCH))
+            march = await opened.assessment(MARCH, CLIENT)
+            assert (claimed["status"], march["revision"], availability(march)[0]) == ("approved", 1, "100.000000")
+            listed = (await opened.get("/exclusions", CLIENT, agreement_id=AGREEMENT)).json()["items"]
+            assert [(each["status"], each["awaits"]) for each in listed] == [("approved", [])]
+
+    asyncio.run(told())
+
+
+def test_tickets_of_a_closed_month_are_taken_out_when_both_parties_want_it(settings: Settings) -> None:
+    """One of two tickets in time is 50.00, 5 % of 10,000.00; without the other one 100.00 and nothing."""
+
+    def step(number: str, at: str, state: str) -> dict[str, object]:
+        return {"kind": "ticket", "service": "desk", "ticket": number, "observed_at": at, "state": state}
+
+    async def story(told: Told) -> None:
+        house = told.house
+        first = await told.remember()
+        assert (first["objectives"][1]["attainment_percent"], first["credit"]["amount"]) == ("50.00", "500.00")
+        body: Json = {"exclusion_class": "power-cut", "service": "desk", "start": "", "end": "", "tickets": ["T2"]}
+        tried = (await post(house, "/previews", MANAGER, {"agreement_id": AGREEMENT, "exclusion": body})).json()
+        assert (tried["approval"], tried["closed_periods"]) == ("by both parties: 2026-03 was closed", [MARCH])
+        assert tried["periods"][0]["credit_difference"] == "-500.00"
+        claimed = (await claim(house, **body)).json()
+        assert (claimed["status"], claimed["awaits"]) == ("pending", [CUSTOMER])
+        why = await house.get(f"/assessments/{AGREEMENT}/{MARCH}/explanation", CLIENT, objective_id="resolution")
+        assert why.json()["objectives"][0]["refused"] == []
+        assert (await told.remember())["revision"] == 1
+        await post(house, f"/exclusions/{claimed['id']}/approval", CLIENT, {})
+        second = await told.restated(2)
+        desk = second["objectives"][1]
+        assert (desk["attainment_percent"], desk["whole"], second["credit_difference"]) == ("100.00", "1", "-500.00")
+        assert second["restatement_cause"] == f"exclusion power-cut approved by {CUSTOMER}"
+        (changed,) = second["changes"]
+        assert (changed["unit"], changed["bad_difference"], changed["whole_difference"]) == ("tickets", "-1", "-1")
+        words = f"claim {claimed['id']}, power-cut, clause 7.3, approved by provider and customer"
+        assert [(each["ticket"], each["verdict"], each["excluded_by"]) for each in desk["tickets"]] == [
+            ("T1", "met", ""),
+            ("T2", "excluded", words),
+        ]
+        unknown = (await claim(house, **{**body, "tickets": ["T9"]})).json()
+        assert (unknown["status"], unknown["awaits"]) == ("approved", [])
+
+    opened, due = "2026-03-13T14:00:00Z", "2026-03-16T14:00:00Z"
+    steps = (step("T1", opened, "opened"), step("T1", due, "resolved"), step("T2", opened, "opened"))
+    run(settings, story, terms=desk(), reports=steps)
+
+
 def test_an_exclusion_that_needs_no_approval_counts_at_once_if_it_was_announced_in_time(settings_sqlite: Settings) -> None:
     async def story(told: Told) -> None:
         await told.remember()
         late = await claim(told.house, exclusion_class="planned-work")
-        assert late.json()["status"] == "approved"
+        await post(told.house, f"/exclusions/{late.json()['id']}/approval", CLIENT, {})
         assert (await told.remember())["revision"] == 1
         await claim(told.house, exclusion_class="planned-work", start="2026-04-10T00:00:00Z", end="2026-04-10T01:00:00Z")
         april = (await told.house.assessment("2026-04", CLIENT))["objectives"][0]

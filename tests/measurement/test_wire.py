@@ -9,7 +9,6 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pytest
 from google.protobuf.json_format import MessageToDict
@@ -18,6 +17,7 @@ from upheld.agreements.v1 import terms_pb2
 from services.measurement.answers import AssessmentBody, ObjectiveResultBody
 from services.measurement.assessment import CreditLine, SliceResult
 from services.measurement.figure import OutageSpan, TicketResult, TicketVerdict
+from services.measurement.interval import ALL_TIME
 from services.measurement.judgement import ResultDocument
 from services.measurement.objective import (
     Availability,
@@ -50,7 +50,7 @@ from services.measurement.wire import (
 from services.vocabulary.calendar import Calendar, Hours
 from services.vocabulary.errors import Invalid
 from services.vocabulary.money import Money
-from services.vocabulary.period import HOUR, MINUTE, SECOND, Instant, Microseconds
+from services.vocabulary.period import HOUR, MINUTE, SECOND, Instant, Interval, Microseconds, parse_instant, parse_zone
 from tests.measurement import promise
 from tests.measurement.calculation import assessed, at, down, measured, minute, minutes, objective, outage, percent, rule, terms, tiers
 from tests.measurement.calculation import in_force as in_force_from
@@ -78,6 +78,20 @@ def test_terms_are_read_as_they_were_signed() -> None:
     assert (str(read.credit.charge), read.credit.cap) == ("10000.00", Fraction(3, 10))
 
 
+def test_the_life_of_a_component_is_read_without_end_where_none_is_said() -> None:
+    message = promise.terms()
+    web, database = message.services[0].components
+    web.in_service_from = "2026-03-16T00:00:00Z"
+    database.in_service_until, database.in_service_from = "2026-05-01T00:00:00Z", "2026-04-01T00:00:00+02:00"
+    (availability, requests) = (each.indicator for each in terms_of(message, version=1).objectives)
+    assert isinstance(availability, Availability)
+    assert availability.lives == (
+        ("web", Interval(parse_instant("2026-03-16T00:00:00Z", place=""), ALL_TIME.end)),
+        ("core-database", Interval(parse_instant("2026-03-31T22:00:00Z", place=""), parse_instant("2026-05-01T00:00:00Z", place=""))),
+    )
+    assert requests == RequestRatio(components=("web",))
+
+
 def test_every_kind_of_indicator_is_read() -> None:
     message = promise.terms()
     response = terms_pb2.ResponseTime(components=["web"], threshold_ms="250.5", expected_every_s=300)
@@ -91,7 +105,7 @@ def test_every_kind_of_indicator_is_read() -> None:
 
 OFFICE = Calendar(
     id="office",
-    zone=ZoneInfo("Europe/Berlin"),
+    zone=parse_zone("Europe/Berlin"),
     hours=(Hours(days=(0, 1, 2, 3, 4), from_minute=540, to_minute=1020), Hours(days=(5,), from_minute=0, to_minute=1440)),
     closed=frozenset({date(2026, 4, 3), date(2026, 12, 24)}),
 )
@@ -217,7 +231,7 @@ def test_a_calendar_has_the_agreements_zone_unless_it_names_its_own() -> None:
     message.objectives[0].indicator.availability.hours = "office"
     indicator = terms_of(message, version=1).objectives[0].indicator
     assert isinstance(indicator, Availability)
-    assert indicator.hours == replace(OFFICE, zone=ZoneInfo("Asia/Tokyo"))
+    assert indicator.hours == replace(OFFICE, zone=parse_zone("Asia/Tokyo"))
 
 
 def test_windows_are_read_with_their_class_and_announcement() -> None:
@@ -426,6 +440,7 @@ def test_the_explanation_of_a_result_is_told_whole() -> None:
         counted_us=500 * MINUTE,
         allowed_us=480 * MINUTE,
         clock="office",
+        excluded_by="claim e-1, power-cut",
     )
     slow = SliceResult(interval=minutes(5, 6), good=8, total=10, share=0, bad=True, cause="latency")
     result = replace(
@@ -450,6 +465,7 @@ def test_the_explanation_of_a_result_is_told_whole() -> None:
             "counted_us": 30_000_000_000,
             "allowed_us": 28_800_000_000,
             "clock": "office",
+            "excluded_by": "claim e-1, power-cut",
         }
     ]
     start, end = "2026-06-01T00:05:00Z", "2026-06-01T00:06:00Z"

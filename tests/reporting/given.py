@@ -15,7 +15,7 @@ from upheld.improvement.v1 import improvements_pb2 as i
 from upheld.measurement.v1 import assessment_pb2 as a
 from upheld.measurement.v1 import events_pb2 as measurement
 
-from services.vocabulary.period import Instant, Interval, day_of, days_between, instant_text, parse_instant, parse_month, parse_zone
+from services.vocabulary.period import Instant, Interval, day_of, days_between, instant_text, parse_instant, parse_period, parse_zone
 from services.vocabulary.ratio import exact, floored_percent
 
 AGREEMENT = "0f9b6a3e-62d1-4e0c-9a57-3d8b6f2b7c11"
@@ -159,7 +159,7 @@ def availability(
 ) -> a.ObjectiveResult:
     """No two of the spans may overlap; unknown time counts for neither side here."""
     zone = parse_zone(ZONE)
-    period = parse_month(month, place="month").bounds(zone)
+    period = parse_period(month, place="month").bounds(zone)
     span = Interval(period.start, parse_instant(until, place="until") if until else period.end)
     eligible = span.length - _total(exclusions) - _total(unknown)
     down = _total(outages)
@@ -297,7 +297,7 @@ def assessment(
     terms_versions: Sequence[int] = (1,),
 ) -> a.Assessment:
     """Closed, unless `until` says how far a running month was measured."""
-    period = parse_month(month, place="month").bounds(parse_zone(ZONE))
+    period = parse_period(month, place="month").bounds(parse_zone(ZONE))
     percent = sum(int(result.credit_percent or "0") for result in objectives)
     end = instant_text(period.end)
     return a.Assessment(
@@ -323,6 +323,30 @@ def march(*, revision: int = 1, more: Sequence[Outage] = ()) -> a.Assessment:
     outages = sorted([*MARCH_OUTAGES, *more], key=lambda outage: outage.start)
     measured = availability("2026-03", outages, exclusions=MARCH_MAINTENANCE)
     return assessment("2026-03", [measured, *all_counted("2026-03", slow_days=["2026-03-09", "2026-03-24"])], revision=revision)
+
+
+def by_quarters() -> t.Terms:
+    found = terms(title="Core banking by the quarter")
+    found.period.every = "quarter"
+    del found.objectives[1:]
+    return found
+
+
+def first_quarter(agreement_id: str = AGREEMENT) -> a.Assessment:
+    """60 minutes down of 129,540 less 240 of maintenance: met."""
+    measured = availability("2026-Q1", MARCH_OUTAGES, exclusions=MARCH_MAINTENANCE)
+    return _charged_thrice(assessment("2026-Q1", [measured], agreement_id=agreement_id))
+
+
+def second_quarter(agreement_id: str = AGREEMENT) -> a.Assessment:
+    """200 minutes down of 131,040: breached, 10 % of three monthly charges."""
+    found = Outage(start="2026-05-19T09:00:00Z", end="2026-05-19T12:20:00Z", components=("web",))
+    return _charged_thrice(assessment("2026-Q2", [availability("2026-Q2", [found])], agreement_id=agreement_id, amount="3600.00"))
+
+
+def _charged_thrice(of: a.Assessment) -> a.Assessment:
+    of.credit.period_charge = "36000.00"
+    return of
 
 
 def april() -> a.Assessment:
@@ -460,8 +484,8 @@ def improvement_at(status: str) -> improvement.ImprovementChanged:
 
 def _days(month: str, until: str) -> list[str]:
     zone = parse_zone(ZONE)
-    first = parse_month(month, place="month").first_day
-    end = parse_instant(until, place="until") if until else parse_month(month, place="month").bounds(zone).end - 1
+    first = parse_period(month, place="month").first_day
+    end = parse_instant(until, place="until") if until else parse_period(month, place="month").bounds(zone).end - 1
     last = day_of(Instant(end), zone)
     return [(first + timedelta(days=number)).isoformat() for number in range((last - first).days + 1)]
 
@@ -499,8 +523,7 @@ def _signed(ratio: Fraction) -> str:
 
 
 def _closing(month: str) -> str:
-    after = parse_month(month, place="month").next
-    return f"{after}-04T09:00:00Z"
+    return f"{parse_period(month, place='month').day_after + timedelta(days=3)}T09:00:00Z"
 
 
 # Terms with options, and the March that they were measured in

@@ -80,6 +80,9 @@ class Measuring(MeasurementServicer):
     async def ClosePeriod(self, request: object, context: object) -> assessment_pb2.Assessment:
         raise NotAskedHere("ClosePeriod")
 
+    async def ListObservations(self, request: object, context: object) -> measurement_pb2.ListObservationsResponse:
+        raise NotAskedHere("ListObservations")
+
     async def ClaimExclusion(self, request: object, context: object) -> measurement_pb2.Exclusion:
         raise NotAskedHere("ClaimExclusion")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 
 import grpc
@@ -10,7 +11,10 @@ import pytest
 from upheld.reporting.v1 import reports_pb2 as messages
 from upheld.reporting.v1.reports_pb2_grpc import ReportsStub
 
+from services.reporting.api import PERIOD_FORMS
 from services.reporting.permissions import PERMISSIONS
+from services.vocabulary.errors import Invalid
+from services.vocabulary.period import parse_period
 from tests.reporting import given
 from tests.reporting.stage import Standing, standing, three_months
 
@@ -190,3 +194,34 @@ def test_an_issued_report_is_published(running: Standing) -> None:
         (given.AGREEMENT, "2026-05", 1, given.PROVIDER),
         (given.OTHER_AGREEMENT, "2026-05", 1, given.PROVIDER),
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "fits"),
+    [
+        ("2026-03", True),
+        ("2026-Q1", True),
+        ("2026", True),
+        ("2026-W53", True),
+        ("2026-03-15--P1M", True),
+        ("2024-02-29--P1Y", True),
+        ("2027-02-28--P1Y1D", True),
+        ("2026-02-14--P30D", True),
+        ("2026-13", False),
+        ("2026-Q5", False),
+        ("2026-W54", False),
+        ("1066", False),
+        ("2026-03-15", False),
+        ("2026-03-15/P1M", False),
+        ("2026-03-15--P2M", False),
+        ("2026-02-14--P0D", False),
+    ],
+)
+def test_the_documented_pattern_of_a_period_is_what_is_read(text: str, fits: bool) -> None:
+    def is_read() -> bool:
+        try:
+            return str(parse_period(text, place="period")) == text
+        except Invalid:
+            return False
+
+    assert (re.fullmatch(PERIOD_FORMS, text) is not None, is_read()) == (fits, fits)

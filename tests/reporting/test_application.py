@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from services.reporting.application import Answer, Measuring, Reports
 from services.reporting.material import Assessment
 from services.reporting.report import ReportBeingIssued, ReportNotFound
 from services.reporting.wire import assessment
-from services.vocabulary.errors import Invalid, Unavailable
+from services.vocabulary.errors import Invalid, NotFound, Unavailable
 from tests.reporting import given
 from tests.reporting.room import Room, caller, room
 
@@ -259,3 +260,52 @@ def test_a_month_that_measurement_has_just_closed_is_not_shown_as_provisional(se
                 await reports.get(caller(given.CUSTOMER), given.AGREEMENT, "2026-06")
 
     asyncio.run(scenario())
+
+
+def test_the_running_quarter_is_the_one_that_is_asked_of_measurement(settings_sqlite: Settings) -> None:
+    async def scenario() -> None:
+        async with room(settings_sqlite) as on:
+            await on.hear(given.activated(of=given.by_quarters()), given.closed(given.first_quarter()))
+            noon = "2026-06-12T10:00:00Z"
+            running = given.assessment("2026-Q2", [given.availability("2026-Q2", (), until=noon)], until=noon)
+            measuring = Answering(assessment(running))
+            reports = Reports(views=on.views, measuring=measuring, clock=MovableClock(datetime(2026, 6, 12, 10, tzinfo=UTC)))
+            overview = (await reports.overviews(caller(given.CUSTOMER)))[0]
+            assert overview.running is not None
+            assert (overview.running.period, [each.period for each in overview.closed]) == ("2026-Q2", ["2026-Q1"])
+            answer = await reports.get(caller(given.CUSTOMER), given.AGREEMENT, "2026-Q2")
+            assert (answer.provisional, answer.report.period.period) == (True, "2026-Q2")
+            for foreign in ("2026-06", "2026-W24", "2026"):
+                with pytest.raises(ReportNotFound):
+                    await reports.get(caller(given.CUSTOMER), given.AGREEMENT, foreign)
+            with pytest.raises(Invalid, match="must be a period such as"):
+                await reports.get(caller(given.CUSTOMER), given.AGREEMENT, "2026-Q5")
+
+    asyncio.run(scenario())
+
+
+def test_the_cycle_of_the_version_in_force_today_says_what_runs(settings_sqlite: Settings) -> None:
+    async def scenario() -> None:
+        async with room(settings_sqlite) as on:
+            later = given.amended()
+            later.terms.period.every, later.effective_on = "quarter", "2026-07-01"
+            await on.hear(given.activated(), later)
+            asked: list[str] = []
+            for day in (date(2026, 6, 30), date(2026, 7, 1)):
+                measuring = Asked(asked)
+                clock = MovableClock(datetime.combine(day, time(12), tzinfo=UTC))
+                await Reports(views=on.views, measuring=measuring, clock=clock).overviews(caller(given.CUSTOMER))
+            assert asked == ["2026-06", "2026-Q3"]
+
+    asyncio.run(scenario())
+
+
+@dataclass
+class Asked:
+    """Measurement that knows nothing and remembers what it was asked."""
+
+    periods: list[str]
+
+    async def assessment(self, agreement_id: str, period: str) -> Assessment:
+        self.periods.append(period)
+        raise NotFound(f"{agreement_id} has no {period}")

@@ -21,10 +21,10 @@ def agreement() -> Agreement:
     return Agreement(id=given.AGREEMENT, status="active", last_day="", versions=(first,))
 
 
-def viewed(assessment: Assessment) -> ReportView:
+def viewed(assessment: Assessment, *, of: Agreement | None = None) -> ReportView:
     return report_view(
         report(
-            agreement=agreement(),
+            agreement=of or agreement(),
             result=PeriodResult(assessment=assessment),
             previous=None,
             breaches=(),
@@ -59,6 +59,49 @@ def test_the_report_begins_with_the_whole_in_one_sentence(assessment: Assessment
 def test_a_month_has_a_cell_for_each_of_its_days_in_two_rows() -> None:
     strips = viewed(wire.assessment(given.march())).objectives[0].strips
     assert [strip.count("<g>") for strip in strips] == [16, 15]
+
+
+def of_quarters() -> Agreement:
+    terms = wire.terms(given.by_quarters(), number=1, effective_on="2026-03-01", recorded_at="2026-02-20T10:00:00Z")
+    return Agreement(id=given.AGREEMENT, status="active", last_day="", versions=(terms,))
+
+
+def test_a_quarter_has_a_cell_for_each_of_its_days_in_rows_of_sixteen() -> None:
+    view = viewed(wire.assessment(given.second_quarter()), of=of_quarters())
+    assert [strip.count("<g>") for strip in view.objectives[0].strips] == [16, 16, 16, 16, 16, 11]
+    assert "There is no quarter before." in view.objectives[0].line
+    assert (view.period, view.word) == ("Second quarter of 2026", "quarter")
+
+
+def test_the_page_of_a_quarter_speaks_of_quarters_only() -> None:
+    view = viewed(wire.assessment(given.second_quarter()), of=of_quarters())
+    page = bytes(Pages().report(view.report, None, caller=caller(given.CUSTOMER), session=True).body).decode()
+    assert "<h1>Second quarter of 2026</h1>" in page
+    assert "First quarter of 2026" in page  # the column of the one before
+    assert "10&nbsp;% of EUR 36,000.00" in page
+    assert "month" not in page.replace("--P1M", "")
+
+
+def test_an_agreement_over_the_quarters_speaks_of_quarters_only() -> None:
+    first, second = (wire.assessment(told) for told in (given.first_quarter(), given.second_quarter()))
+    shown = card(of_quarters(), running=second, reachable=False, latest=first, warnings=(), key="c")
+    (view,) = trends(of_quarters(), closed=[first, second], running=None)
+    assert [label for label, *_ in view.rows] == ["First quarter of 2026", "Second quarter of 2026"]
+    assert "Availability of online banking over the quarters" in view.svg
+    assert (">Q1 26<" in view.svg, ">Q2 26<" in view.svg) == (True, True)
+    pages, jon = Pages(), caller(given.CUSTOMER)
+    home = bytes(pages.home([shown], caller=jon, as_of="now").body).decode()
+    whole = bytes(
+        pages.agreement(shown, caller=jon, trends=[view], reports=[], improvements=[], parties=of_quarters().newest.parties).body
+    ).decode()
+    assert "All quarters and improvements" in home
+    assert "Report first quarter of 2026" in home
+    assert "Second quarter of 2026 to date" in home
+    assert "Objectives over the quarters" in whole
+    assert ('<th scope="col">Quarter</th>' in whole, "quarter by quarter" in whole) == (True, True)
+    assert "The figures of the running quarter cannot be reached" in whole
+    for page in (home, whole.replace('class="month"', "")):
+        assert "month" not in page.lower()
 
 
 def test_days_to_come_are_not_drawn_as_up() -> None:
@@ -135,3 +178,12 @@ def test_the_same_report_is_the_same_page() -> None:
     shown = viewed(wire.assessment(given.march())).report
     first, second = (Pages().report(shown, None, caller=caller(given.CUSTOMER), session=True) for _ in range(2))
     assert first.body == second.body
+
+
+@pytest.mark.parametrize(("tz_database", "told"), [("2026a", "version 1, time zones 2026a</dd>"), ("", "version 1</dd>")])
+def test_the_versions_that_made_the_figures_are_named_as_far_as_they_are_known(tz_database: str, told: str) -> None:
+    message = given.march()
+    message.tz_database = tz_database
+    view = viewed(wire.assessment(message))
+    page = bytes(Pages().report(view.report, None, caller=caller(given.CUSTOMER), session=True).body).decode()
+    assert f"<dt>Calculator</dt><dd>{told}" in page

@@ -15,6 +15,7 @@ from services.reporting.material import Agreement, Assessment, Breach, Improveme
 from services.reporting.promise import indicator_in_words
 from services.reporting.report import (
     Report,
+    before,
     document,
     has_run,
     is_fully_told,
@@ -22,7 +23,7 @@ from services.reporting.report import (
     report,
     since,
 )
-from services.vocabulary.period import parse_month
+from services.vocabulary.period import Cycle, parse_month, parse_period
 from tests.reporting import given
 from tests.reporting.given import Outage
 
@@ -359,3 +360,90 @@ def test_each_indicator_is_told_in_words() -> None:
         "Share of priority P2 tickets due in the month that were resolved within 8 h, around the clock; "
         "the clock of a reopened ticket runs on until its last resolution.",
     ]
+
+
+def by(*cycles: Cycle, first_day: str = "2026-03-01", ends_on: str = "2027-02-28") -> Agreement:
+    """A version a cycle, each from a month later on."""
+    (first,) = agreement().versions
+    versions = [
+        replace(first, number=index + 1, cycle=cycle, effective_on=first_day if index == 0 else f"2026-{3 + index:02d}-01", ends_on=ends_on)
+        for index, cycle in enumerate(cycles)
+    ]
+    return replace(agreement(), versions=tuple(versions))
+
+
+@pytest.mark.parametrize(
+    ("cycle", "period", "now", "expected"),
+    [
+        (Cycle("quarter"), "2026-Q1", "2026-03-01T00:00:00Z", True),
+        (Cycle("quarter"), "2026-Q1", "2026-02-20T00:00:00Z", False),  # begun, but the agreement not
+        (Cycle("quarter"), "2026-Q2", "2026-03-31T21:59:00Z", False),
+        (Cycle("quarter"), "2026-Q2", "2026-03-31T22:00:00Z", True),  # midnight in Berlin
+        (Cycle("quarter"), "2026-03", "2026-04-15T00:00:00Z", False),  # another cycle's
+        (Cycle("quarter"), "2027-Q2", "2027-05-15T00:00:00Z", False),  # after the last day
+        (Cycle("year"), "2026", "2026-04-15T00:00:00Z", True),
+        (Cycle("contract-year"), "2026-03-01--P1Y", "2026-04-15T00:00:00Z", True),
+        (Cycle("contract-year"), "2026-03-02--P1Y", "2026-04-15T00:00:00Z", False),
+        (Cycle(from_day=15), "2026-02-15--P1M", "2026-03-10T00:00:00Z", True),
+        (Cycle(from_day=15), "2026-01-15--P1M", "2026-03-10T00:00:00Z", False),  # over before the agreement
+        (Cycle("week"), "2026-W10", "2026-03-04T00:00:00Z", True),
+        (Cycle("rolling", days=30), "2026-03-10--P30D", "2026-04-07T21:59:00Z", False),  # ends on 8 April
+        (Cycle("rolling", days=30), "2026-03-10--P30D", "2026-04-07T22:00:00Z", True),
+        (Cycle("rolling", days=30), "2026-03-10--P31D", "2026-05-07T22:00:00Z", False),
+    ],
+)
+def test_only_the_agreements_own_periods_can_be_reported(cycle: Cycle, period: str, now: str, expected: bool) -> None:
+    assert has_run(by(cycle), parse_period(period, place="period"), now=now) is expected
+
+
+def test_after_an_amendment_the_periods_of_every_version_can_be_reported() -> None:
+    amended = by(Cycle(), Cycle("quarter"))
+    asked = [parse_period(each, place="period") for each in ("2026-03", "2026-Q2", "2026-W10")]
+    assert [has_run(amended, period, now="2026-07-01T00:00:00Z") for period in asked] == [True, True, False]
+
+
+def test_the_contract_year_before_is_one_of_the_agreements_own() -> None:
+    leap = by(Cycle("contract-year"), first_day="2024-02-29")
+    year = parse_period("2025-02-28--P1Y", place="period")
+    assert str(before(leap, year)) == "2024-02-29--P1Y"
+    assert str(before(leap, parse_period("2026-Q1", place="period"))) == "2025-Q4"
+    assert str(before(leap, parse_period("2026-02-14--P30D", place="period"))) == "2026-02-13--P30D"
+
+
+def quarterly(assessment: Assessment, *, told: Sequence[Improvement] = ()) -> Report:
+    terms = wire.terms(given.by_quarters(), number=1, effective_on="2026-03-01", recorded_at="2026-02-20T10:00:00Z")
+    return report(
+        agreement=Agreement(id=given.AGREEMENT, status="active", last_day="", versions=(terms,)),
+        result=PeriodResult(assessment=assessment),
+        previous=wire.assessment(given.first_quarter()),
+        breaches=(),
+        warnings=(),
+        improvements=told,
+        known_at="2026-07-04T09:00:01Z",
+    )
+
+
+def test_a_quarter_is_reported_beside_the_quarter_before_and_paid_of_its_three_charges() -> None:
+    made_of = quarterly(wire.assessment(given.second_quarter()))
+    assert (made_of.period.period, made_of.period.previous_period) == ("2026-Q2", "2026-Q1")
+    assert (made_of.period.start, made_of.period.end) == ("2026-03-31T22:00:00Z", "2026-06-30T22:00:00Z")
+    (availability,) = made_of.objectives
+    assert (availability.attainment_percent, availability.verdict) == ("99.847", "breached")
+    assert availability.previous is not None
+    assert (availability.previous.period, availability.previous.attainment_percent) == ("2026-Q1", "99.953")
+    assert made_of.credit is not None
+    assert (made_of.credit.monthly_charge, made_of.credit.period_charge, made_of.credit.amount) == ("12000.00", "36000.00", "3600.00")
+    assert made_of.credit.explanation == (
+        "Availability of online banking came to 99.847 % against 99.9 %, which costs 10 %. "
+        "Together 10 % of the quarter's charge of EUR 36,000.00: EUR 3,600.00 (rounded half-even)."
+    )
+    assert made_of.provenance.command.endswith("--period 2026-Q2")
+    assert read(document(made_of)) == made_of
+
+
+def test_an_improvement_is_of_this_period_or_of_one_before_in_time_whatever_their_texts_say() -> None:
+    (march,) = improvements(given.improvement_at("planned"))
+    assert march.period == "2026-03"
+    assert [each.id for each in quarterly(wire.assessment(given.second_quarter()), told=[march]).improvements] == [march.id]
+    later = replace(march, id="later", period="2026-10")
+    assert quarterly(wire.assessment(given.second_quarter()), told=[later]).improvements == ()

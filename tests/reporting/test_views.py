@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
 from google.protobuf.message import Message
 from upheld.agreements.v1.events_pb2 import AgreementEnded
 
 from services.chassis.settings import Settings
+from services.reporting.views import page_start, parse_page_start, period_days
+from services.vocabulary.errors import Invalid
 from tests.reporting import given
-from tests.reporting.room import room
+from tests.reporting.room import Room, room
 
 LATE = given.Outage(start="2026-03-20T10:00:00Z", end="2026-03-20T10:20:00Z")
 
@@ -110,3 +113,58 @@ def test_an_auditor_that_an_amendment_leaves_out_sees_it_no_more(settings: Setti
             assert await on.views.agreement(given.AGREEMENT, reader=given.CUSTOMER) is not None
 
     asyncio.run(scenario())
+
+
+def mixed() -> list[Message]:
+    """Months, weeks, a quarter and rolling days of one agreement, told in no order."""
+    told = ("2026-W14", "2026-Q2", "2026-03", "2026-W10", "2026-02-14--P30D", "2026", "2026-04")
+    return [given.closed(given.assessment(period, [given.availability(period, ())])) for period in told]
+
+
+IN_TIME = ["2026", "2026-02-14--P30D", "2026-03", "2026-W10", "2026-W14", "2026-04", "2026-Q2"]
+
+
+def test_periods_are_listed_in_time_whatever_their_texts_say(settings: Settings) -> None:
+    async def scenario() -> None:
+        async with room(settings) as on:
+            await on.hear(given.activated(), *mixed())
+            assert [due.period for due in await on.views.due()] == IN_TIME
+            assert [result.period for result in await on.views.results(given.AGREEMENT, limit=12)] == IN_TIME
+            assert [result.period for result in await on.views.results(given.AGREEMENT, limit=3)] == IN_TIME[-3:]
+            assert await on.issue() == len(IN_TIME)
+            assert await listed(on, limit=3) == [IN_TIME[:-4:-1], IN_TIME[-4:-7:-1], IN_TIME[:1], []]
+
+    asyncio.run(scenario())
+
+
+async def listed(on: Room, *, limit: int) -> list[list[str]]:
+    """The issued reports page by page, each beginning where the one before told."""
+    pages: list[list[str]] = []
+    after = None
+    while not pages or pages[-1]:
+        found = await on.views.issued_reports(reader=given.CUSTOMER, agreement_id="", after=after, limit=limit)
+        pages.append([issued.period for issued in found])
+        after = parse_page_start(page_start(found[-1]), place="cursor") if found else None
+    return pages
+
+
+def test_a_store_of_before_lists_its_reports_as_ever(settings: Settings) -> None:
+    async def scenario() -> None:
+        async with room(settings) as on:
+            await on.hear(given.activated(), given.closed(given.march()), given.closed(given.april()), given.breached(given.march()))
+            assert await on.issue() == 2
+            await on.database.write(period_days.drop)
+        async with room(settings) as on:
+            assert await listed(on, limit=5) == [["2026-04", "2026-03"], []]
+            assert [result.period for result in await on.views.results(given.AGREEMENT, limit=12)] == ["2026-03", "2026-04"]
+            await on.hear(given.closed(given.may()))
+            assert await on.issue() == 1
+            assert await listed(on, limit=5) == [["2026-05", "2026-04", "2026-03"], []]
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("text", ["2026-13|a|1", "2026-Q5|a|1", "2026|a", "-|a|1", "2026-02-30--P30D|a|1"])
+def test_a_page_begins_only_where_one_before_ended(text: str) -> None:
+    with pytest.raises(Invalid, match="must be the `next` of the page before"):
+        parse_page_start(text, place="cursor")

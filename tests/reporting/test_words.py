@@ -28,6 +28,33 @@ def test_the_days_of_a_half_open_month_end_with_its_last() -> None:
     assert words.days_covered("2026-03-09T08:00:00Z", "2026-03-09T09:00:00Z", BERLIN) == "9 March 2026"
 
 
+@pytest.mark.parametrize(
+    ("period", "name", "told_during", "short", "word"),
+    [
+        ("2026-03", "March 2026", "in March 2026", "Mar 26", "month"),
+        ("2026-Q1", "first quarter of 2026", "in the first quarter of 2026", "Q1 26", "quarter"),
+        ("2026-Q4", "fourth quarter of 2026", "in the fourth quarter of 2026", "Q4 26", "quarter"),
+        ("2026", "2026", "in 2026", "2026", "year"),
+        ("2026-W10", "week 10 of 2026", "in week 10 of 2026", "W10 26", "week"),
+        ("2026-W53", "week 53 of 2026", "in week 53 of 2026", "W53 26", "week"),
+        ("2026-03-15--P1M", "15 March to 14 April 2026", "from 15 March to 14 April 2026", "15 Mar", "month"),
+        ("2026-12-15--P1M", "15 December 2026 to 14 January 2027", "from 15 December 2026 to 14 January 2027", "15 Dec", "month"),
+        ("2026-03-15--P1Y", "15 March 2026 to 14 March 2027", "from 15 March 2026 to 14 March 2027", "15 Mar", "year"),
+        ("2026-02-14--P30D", "14 February to 15 March 2026", "from 14 February to 15 March 2026", "15 Mar", "period"),
+        ("2026-02-14--P1D", "14 February 2026", "from 14 February 2026", "14 Feb", "period"),
+    ],
+)
+def test_every_period_has_a_name(period: str, name: str, told_during: str, short: str, word: str) -> None:
+    assert (words.period_name(period), words.during(period)) == (name, told_during)
+    assert (words.short_period(period), words.period_word(period)) == (short, word)
+
+
+def test_a_name_begins_a_line_with_a_capital_and_keeps_the_others() -> None:
+    assert words.period_title("2026-Q1") == "First quarter of 2026"
+    assert words.period_title("2026-03") == "March 2026"
+    assert words.period_title("2026-03-15--P1M") == "15 March to 14 April 2026"
+
+
 def test_a_moment_belongs_to_its_zone() -> None:
     assert words.moment("2026-03-31T22:30:00Z", BERLIN) == "1 April 2026, 00:30"
     assert words.moment("2026-03-31T22:30:00Z", "UTC") == "31 March 2026, 22:30"

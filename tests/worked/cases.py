@@ -6,9 +6,11 @@ The numbers are those of the calculator's contract (docs/decisions/0003 and 0007
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from services.vocabulary.period import in_time, last_day_of, parse_period
 
 Json = Any
 Told = dict[str, object]
@@ -19,7 +21,8 @@ JUNE = "2026-06"
 class Case:
     """`objectives` are lines of the terms document; `expected` maps a period to fields of its first objective, or of "credit".
 
-    `replaces` is what the service is called in lines and observations: every case gets a service of its own.
+    Every case gets a service of its own. Without `begins` the agreement begins with the first of the periods; it ends with the last. `born`
+    says from which instant a component is in service, if not always.
     """
 
     name: str
@@ -30,6 +33,8 @@ class Case:
     components: Sequence[str] = ("web",)
     more: str = ""
     until: str = ""
+    begins: str = ""
+    born: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def service(self) -> str:
@@ -37,12 +42,13 @@ class Case:
 
     def terms(self, parties: str) -> str:
         """The document; `parties` are its lines from `upheld:` to the last auditor."""
-        periods = sorted(self.expected)
-        last = (datetime.strptime(periods[-1], "%Y-%m").replace(tzinfo=UTC) + timedelta(days=31)).replace(day=1) - timedelta(days=1)
-        components = ", ".join(f"{{id: {each}, name: {each}}}" for each in self.components)
+        periods = sorted((parse_period(period, place="expected") for period in self.expected), key=in_time)
+        lives = {each: f', in_service_from: "{since}"' for each, since in self.born.items()}
+        components = ", ".join(f"{{id: {each}, name: {each}{lives.get(each, '')}}}" for each in self.components)
         lines = "\n".join(f"  - {{{line}}}" for line in self.objectives)
         return (
-            f"{parties}title: {self.name}\nzone: {self.zone}\neffective_on: {periods[0]}-01\nends_on: {last.date()}\n"
+            f"{parties}title: {self.name}\nzone: {self.zone}\neffective_on: {self.begins or periods[0].first_day}\n"
+            f"ends_on: {last_day_of(periods[-1])}\n"
             f"services: [{{id: {self.service}, name: {self.name}, components: [{components}]}}]\n"
             f"{self.more.replace('SERVICE', self.service)}"
             f"objectives:\n{lines.replace('SERVICE', self.service)}\n"
@@ -190,6 +196,7 @@ def time_cases() -> Iterator[Case]:
         observed=new_year,
         expected={"2026-01": percent("99.932795"), "2026-02": percent("99.925595")},
     )
+    yield from period_cases(new_year)
     yield Case(
         name="late",
         objectives=[str(Line(indicator=WEB))],
@@ -214,6 +221,58 @@ def time_cases() -> Iterator[Case]:
     everyone = f"components: [{', '.join(databases)}]"
     yield simple("resource", Line(indicator="kind: availability, components: [db-0]"), told, percent("99.768518"), components=databases)
     yield simple("pool", Line(indicator=f"kind: availability, {everyone}, combine: pool"), told, percent("99.976851"), components=databases)
+
+
+def life_cases() -> Iterator[Case]:
+    sixteenth = {"web": "2026-06-16T00:00:00Z"}
+    for name, minutes, verdict, text in [("in-budget", 21.6, "met", "99.900000"), ("beyond", 21.7, "breached", "99.899537")]:
+        case = simple(f"born-{name}", Line(indicator=WEB), [outage("06-20", minutes)], percent(text, verdict))
+        yield replace(case, born=sixteenth)
+    observed = [status("05-31", "up"), status("05-31", "up", "old"), outage("06-20", 100)]
+    pool = Line(indicator="kind: availability, components: [web, old], combine: pool")
+    yield replace(simple("born-into-a-pool", pool, observed, percent("99.845679"), components=("web", "old")), born=sixteenth)
+
+
+def period_cases(new_year: Sequence[Told]) -> Iterator[Case]:
+    holding_both = ("2026-01-03--P30D", "2026-01-17--P30D", "2026-01-31--P30D")
+    yield Case(
+        name="rolling-thirty-days",
+        objectives=[str(Line(indicator=WEB))],
+        observed=new_year,
+        expected={
+            "2026-01-02--P30D": percent("99.930555", "met"),
+            **dict.fromkeys(holding_both, percent("99.861111", "breached")),
+            "2026-02-01--P30D": percent("99.930555", "met"),
+        },
+        more="period: {every: rolling, days: 30}\n",
+        begins="2026-01-01",
+    )
+    ten = 'credits: [{below: "99.9", percent: "10"}]'
+    for minutes, text, verdict, amount in [(129, "99.900462", "met", "0.00"), (130, "99.899691", "breached", "300.00")]:
+        yield Case(
+            name=f"quarter-{minutes}",
+            objectives=[str(Line(indicator=WEB, more=ten))],
+            observed=[outage("2026-01-31T23:00:00+00:00", minutes)],
+            expected={"2026-Q1": {**percent(text, verdict), "credit.amount": amount, "credit.period_charge": "3000.00"}},
+            more=f"period: {{every: quarter}}\n{EUR_1000}",
+        )
+    in_berlin = {
+        "quarter": ("2026-Q1", 129_540),
+        "week": ("2026-W13", 10_020),
+        "month, from_day: 15": ("2026-03-15--P1M", 44_580),
+        "year": ("2025", 525_600),
+        "contract-year": ("2025-02-28--P1Y", 525_600),
+    }
+    for every, (period, whole) in in_berlin.items():
+        yield Case(
+            name=f"berlin-{period.lower()}",
+            objectives=[str(Line(indicator=WEB))],
+            observed=[outage("2026-03-29T00:30:00+00:00", 1), outage("2025-07-01T00:00:00+00:00", 1)],
+            expected={period: {"whole": str(whole * 60_000_000), "good": str((whole - 1) * 60_000_000)}},
+            zone="Europe/Berlin",
+            more=f"period: {{every: {every}}}\n",
+            begins="2024-02-29" if every == "contract-year" else "",
+        )
 
 
 def request_cases() -> Iterator[Case]:
@@ -383,7 +442,7 @@ def boundaries(name: str, tiers: str, target: str, amounts: Mapping[int, str]) -
         yield simple(f"{name}-{minutes}", line, down(minutes), {"credit.amount": amount}, more=EUR_1000)
 
 
-CASES = [*time_cases(), *request_cases(), *ticket_cases(), *credit_cases()]
+CASES = [*time_cases(), *life_cases(), *request_cases(), *ticket_cases(), *credit_cases()]
 
 
 def found(document: Json, field: str) -> str:

@@ -29,7 +29,7 @@ from tests.command.cli import HEAD
 
 Told = dict[str, object]
 
-LAW = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+LAW = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 SOURCE = "told.ndjson"
 MARCH = Month(2026, 3)
 UNTIL = "2026-04-10T00:00:00Z"
@@ -60,7 +60,7 @@ objectives:
     service: payments
     indicator: {{kind: availability, components: [db-1, db-2], combine: pool, weights: {{db-1: 2, db-2: 1}}}}
     target: "99.5"
-    relief: {{kind: hourly, more_than: 6m}}
+    relief: {{kind: proportional, times: "2"}}
   - id: mean
     name: Mean error rate
     service: payments
@@ -97,6 +97,7 @@ objectives:
     service: payments
     indicator: {{kind: availability, components: [web]}}
     target: "99"
+    relief: {{kind: hourly, more_than: 6m}}
 credit: {{currency: CHF, monthly_charge: "12000.00", cap_percent: "50"}}
 """
 

@@ -16,8 +16,9 @@ from services.chassis.identity import Identity
 from services.chassis.settings import Settings
 from services.command import clock_file
 from services.vocabulary.identity import OrganisationId, Role
+from services.vocabulary.period import MINUTE
 from tests.command.cli import CUSTOMER, HEAD, PROVIDER
-from tests.journeys.people import Json, Person
+from tests.journeys.people import Json, Person, until
 from tests.journeys.processes import Reach, folder, one_process
 from tests.worked.cases import CASES, Case, found
 
@@ -41,10 +42,14 @@ class Platform:
 
     def agreement_on(self, case: Case) -> str:
         """Reported first and signed afterwards, so that no month is judged before all of its observations are there."""
-        provider, customer = self.person(PROVIDER), self.person(CUSTOMER)
         if told := case.observations():
-            provider.post("/v1/observations", "\n".join(map(json.dumps, told)), kind="application/x-ndjson", source=case.name)
-        drafted = provider.post("/v1/agreements", case.terms(HEAD), kind="application/yaml")
+            self.person(PROVIDER).post("/v1/observations", "\n".join(map(json.dumps, told)), kind="application/x-ndjson", source=case.name)
+        return self.signed(case.terms(HEAD))
+
+    def signed(self, terms: str) -> str:
+        """The id of an agreement on these terms."""
+        provider, customer = self.person(PROVIDER), self.person(CUSTOMER)
+        drafted = provider.post("/v1/agreements", terms, kind="application/yaml")
         path = f"/v1/agreements/{drafted['id']}"
         proposed = provider.post(f"{path}/proposal", version=drafted["version"])
         digest = {"digest": proposed["pending"]["digest"]}
@@ -97,3 +102,51 @@ def test_to_date_and_if_nothing_else_fails_are_two_figures() -> None:
     # The platform measures until now, a moment after noon; the exact instant is that of the case through files.
     assert progress["to_date_percent"].startswith("91.66")
     assert progress["if_nothing_else_fails_percent"] == "99.861111"
+
+
+QUARTERLY = f"""{HEAD}
+title: Payments by the quarter
+zone: UTC
+effective_on: 2026-01-01
+period: {{every: quarter}}
+services: [{{id: payments, name: Payments, components: [{{id: web, name: Web}}]}}]
+objectives:
+  - id: it
+    name: Availability of payments
+    service: payments
+    indicator: {{kind: availability, components: [web], no_data: up}}
+    target: "99.9"
+    credits: [{{below: "99.9", percent: "10"}}]
+credit: {{currency: EUR, monthly_charge: "1000.00"}}
+"""
+
+
+def test_a_quarterly_agreement_goes_all_the_way_from_an_outage_to_its_report(platform: Platform) -> None:
+    """130 minutes of 129,600 are down, where 129.6 are allowed: 10 % of three monthly charges, an improvement, a report."""
+    provider, customer = platform.person(PROVIDER), platform.person(CUSTOMER)
+    down = {"observed_at": "2026-01-31T23:00:00Z", "until": "2026-02-01T01:10:00Z"}
+    told = {"kind": "outage", "service": "payments", "component": "web", **down}
+    provider.post("/v1/observations", json.dumps(told), kind="application/x-ndjson", source="quarterly")
+    agreement_id = platform.signed(QUARTERLY)
+
+    for quarter in ("2026-Q1", "2026-Q2", "2026-Q3"):
+        provider.post(f"/v1/assessments/{agreement_id}/{quarter}/close", {"reason": "All observations are in"})
+    reports = f"/v1/reports/{agreement_id}"
+    report = until(lambda: customer.ask("GET", f"{reports}/2026-Q1").json(), lambda told: told.get("period", {}).get("closed", False))
+    (objective,) = report["objectives"]
+    assert (objective["attainment_percent"], objective["verdict"], objective["whole"]) == ("99.89", "breached", str(129_600 * MINUTE))
+    assert (report["period"]["start"], report["period"]["end"]) == ("2026-01-01T00:00:00Z", "2026-04-01T00:00:00Z")
+    assert (report["credit"]["amount"], report["credit"]["period_charge"]) == ("300.00", "3000.00")
+    assert report["period"]["revision"] == 1
+
+    page = customer.ask("GET", f"{reports}/2026-Q1/page")
+    assert (page.status_code, "<h1>First quarter of 2026</h1>" in page.text) == (200, True)
+    items = until(lambda: customer.get("/v1/reports", agreement_id=agreement_id)["items"], lambda items: len(items) == 3)
+    assert [item["period"] for item in items] == ["2026-Q3", "2026-Q2", "2026-Q1"]
+    improvement = until(lambda: customer.get("/v1/improvements", agreement_id=agreement_id)["items"], bool)
+    assert [each["period"] for each in improvement] == ["2026-Q1"]
+
+    running = customer.get(f"{reports}/2026-Q4")
+    assert (running["period"]["provisional"], running["objectives"][0]["previous"]["period"]) == (True, "2026-Q3")
+    assert customer.ask("GET", f"{reports}/2026-03").status_code == 404
+    assert customer.ask("GET", f"{reports}/2026-Q5").status_code == 422

@@ -20,6 +20,7 @@ from services.agreements.terms.model import (
     Availability,
     Calendar,
     Claim,
+    Component,
     Composite,
     Credit,
     ExclusionClass,
@@ -43,7 +44,7 @@ from services.agreements.terms.model import (
 )
 from services.agreements.terms.reading import GRAMMAR, read_terms
 from services.vocabulary.money import Money
-from services.vocabulary.period import instant_text
+from services.vocabulary.period import MONTHLY, Cycle, Instant, instant_text
 from services.vocabulary.ratio import trimmed_percent
 
 
@@ -90,8 +91,13 @@ def to_document(terms: Terms) -> dict[str, Node]:
         exclusion_classes=[_exclusion_class(each) for each in terms.exclusion_classes],
         recurring_maintenance=[_recurring(window) for window in terms.recurring_maintenance],
         hard_close_after_days=terms.hard_close_after_days or "",
-        disputes="" if terms.disputes == "provider" else terms.disputes,
+        disputes=_unless(terms.disputes, "provider"),
+        period="" if terms.period == MONTHLY else _period(terms.period),
     )
+
+
+def _period(cycle: Cycle) -> Node:
+    return _lasting({"every": cycle.every}, from_day="" if cycle.from_day == 1 else cycle.from_day, days=cycle.days or "")
 
 
 def _party(party: Party) -> Node:
@@ -105,7 +111,15 @@ def _party(party: Party) -> Node:
 
 
 def _service(service: Service) -> Node:
-    return {"id": service.id, "name": service.name, "components": [{"id": each.id, "name": each.name} for each in service.components]}
+    return {"id": service.id, "name": service.name, "components": [_component(each) for each in service.components]}
+
+
+def _component(component: Component) -> Node:
+    return _lasting(
+        {"id": component.id, "name": component.name},
+        in_service_from=_instant(component.in_service_from),
+        in_service_until=_instant(component.in_service_until),
+    )
 
 
 def _calendar(calendar: Calendar) -> Node:
@@ -146,7 +160,7 @@ def _maintenance(window: MaintenanceWindow) -> Node:
         },
         reason=window.reason,
         **{"class": window.exclusion_class},
-        announced_at="" if window.announced_at is None else instant_text(window.announced_at),
+        announced_at=_instant(window.announced_at),
     )
 
 
@@ -324,6 +338,10 @@ def multiple_text(times: Fraction) -> str:
 
 def _weights(names: Sequence[str], weights: Sequence[int]) -> Node:
     return dict(zip(names, weights, strict=True)) if weights else ""
+
+
+def _instant(instant: Instant | None) -> str:
+    return "" if instant is None else instant_text(instant)
 
 
 def _length(length_s: int) -> str:

@@ -6,23 +6,24 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from fractions import Fraction
 from itertools import combinations, pairwise
-from zoneinfo import ZoneInfo
 
 from services.agreements.terms.fields import Faults, duration_text, hint
 from services.agreements.terms.grammar import WEEKDAY
 from services.agreements.terms.model import (
     Calendar,
+    Component,
     Credit,
     Holiday,
     Hours,
     RecurringMaintenance,
     Terms,
 )
+from services.agreements.terms.periods import check_period, has_charge, months_of, needs_whole_months, word_of
 from services.agreements.terms.promises import check_objectives, has_down_time
 from services.agreements.terms.references import check_calendar, check_scope
 from services.agreements.terms.region import unknown_region
 from services.vocabulary.money import Money
-from services.vocabulary.period import instant_text, start_of_day
+from services.vocabulary.period import Instant, instant_text, parse_zone, start_of_day
 from services.vocabulary.ratio import trimmed_percent
 
 _DAY_S = 86_400
@@ -33,6 +34,7 @@ _COUNTS = ("days", "months", "cycles", "business_days")
 def check(terms: Terms, faults: Faults) -> None:
     """Adds every broken rule to the faults."""
     _check_term(terms, faults)
+    check_period(terms, faults)
     _check_parties(terms, faults)
     _check_disputes(terms, faults)
     _check_services(terms, faults)
@@ -78,7 +80,26 @@ def _check_parties(terms: Terms, faults: Faults) -> None:
 def _check_services(terms: Terms, faults: Faults) -> None:
     _check_unique("services", "id", [service.id for service in terms.services], faults)
     for index, service in enumerate(terms.services):
-        _check_unique(f"services[{index}].components", "id", [component.id for component in service.components], faults)
+        place = f"services[{index}].components"
+        _check_unique(place, "id", [component.id for component in service.components], faults)
+        for number, component in enumerate(service.components):
+            _check_life(component, f"{place}[{number}]", terms, faults)
+
+
+def _check_life(component: Component, place: str, terms: Terms, faults: Faults) -> None:
+    begins, ends = component.in_service_from, component.in_service_until
+    if not faults.sound(f"{place}.in_service_from") or not faults.sound(f"{place}.in_service_until"):
+        return
+    if begins is not None and ends is not None and ends <= begins:
+        faults.add(f"{place}.in_service_until", f"must be after in_service_from {instant_text(begins)}; leave it out while it stays")
+    elif all(map(faults.sound, ("zone", "effective_on", "ends_on"))):
+        first, after = _term(terms)
+        if ends is not None and ends <= first:
+            rule = f"its life ends before the agreement begins on {terms.effective_on}; leave the component out"
+            faults.add(f"{place}.in_service_until", rule)
+        if begins is not None and after is not None and begins >= after:
+            rule = f"its life begins only after the last day of the agreement, {terms.ends_on}; leave the component out"
+            faults.add(f"{place}.in_service_from", rule)
 
 
 def _check_calendars(terms: Terms, faults: Faults) -> None:
@@ -152,10 +173,15 @@ def _check_maintenance(terms: Terms, faults: Faults) -> None:
 
 
 def _outside_the_term(terms: Terms, start: int, end: int) -> bool:
-    zone = ZoneInfo(terms.zone)
-    if end <= start_of_day(terms.effective_on, zone):
-        return True
-    return terms.ends_on is not None and start >= start_of_day(terms.ends_on + timedelta(days=1), zone)
+    first, after = _term(terms)
+    return end <= first or (after is not None and start >= after)
+
+
+def _term(terms: Terms) -> tuple[Instant, Instant | None]:
+    """[first, after); no `after` where the end is open."""
+    zone = parse_zone(terms.zone)
+    after = start_of_day(terms.ends_on + timedelta(days=1), zone) if terms.ends_on else None
+    return start_of_day(terms.effective_on, zone), after
 
 
 def _check_recurring(terms: Terms, faults: Faults) -> None:
@@ -201,25 +227,29 @@ def _check_class(class_id: str, place: str, terms: Terms, faults: Faults) -> Non
 
 
 def _check_credit(credit: Credit, terms: Terms, faults: Faults) -> None:
+    if faults.sound("period") and not has_charge(terms.period):
+        faults.add("credit", f"{needs_whole_months(terms.period)}, or leave out credit, and credits and relief of the objectives")
+        return
     if all(map(faults.sound, ("credit.minimum", "credit.monthly_charge"))) and 0 < credit.monthly_charge.amount <= credit.minimum:
         minimum = Money(credit.minimum, credit.monthly_charge.currency)
         faults.add(
             "credit.minimum", f"must be below the monthly charge {credit.monthly_charge}: nothing would be above {minimum} and be paid"
         )
     if credit.yearly_cap is not None and faults.sound("credit.yearly_cap_percent") and faults.sound("credit.cap_percent"):
-        _check_yearly_cap(credit.cap, credit.yearly_cap, faults)
+        _check_yearly_cap(credit.cap, credit.yearly_cap, terms, faults)
     _check_claim(credit, terms, faults)
 
 
-def _check_yearly_cap(cap: Fraction, yearly: Fraction, faults: Faults) -> None:
+def _check_yearly_cap(cap: Fraction, yearly: Fraction, terms: Terms, faults: Faults) -> None:
+    if not faults.sound("period"):
+        return
+    name, of_a_year = word_of(terms.period), _MONTHS // months_of(terms.period)
     if yearly > cap:
-        rule = (
-            f"must not be above cap_percent {trimmed_percent(cap)}: months that are capped there never come to more of a year; leave it out"
-        )
-        faults.add("credit.yearly_cap_percent", rule)
-    elif yearly * _MONTHS < cap:
-        least = trimmed_percent(_rounded_up(cap / _MONTHS))
-        rule = f"must be at least {least}: a single month may cost {trimmed_percent(cap)} % of its charge, which is that much of a year's"
+        never = f"{name}s that are capped there never come to more of a year"
+        faults.add("credit.yearly_cap_percent", f"must not be above cap_percent {trimmed_percent(cap)}: {never}; leave it out")
+    elif yearly * of_a_year < cap:
+        least = trimmed_percent(_rounded_up(cap / of_a_year))
+        rule = f"must be at least {least}: a single {name} may cost {trimmed_percent(cap)} % of its charge, which is that much of a year's"
         faults.add("credit.yearly_cap_percent", rule)
 
 

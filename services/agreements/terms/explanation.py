@@ -11,6 +11,7 @@ from services.agreements.terms.model import (
     Availability,
     Calendar,
     Claim,
+    Component,
     Composite,
     Credit,
     Disputes,
@@ -29,12 +30,14 @@ from services.agreements.terms.model import (
     RequestRatio,
     ResolutionTime,
     ResponseTime,
+    Service,
     StepCredit,
     Terms,
     TimeSlices,
 )
+from services.agreements.terms.periods import judged, months_of, word_of
 from services.vocabulary.money import Money
-from services.vocabulary.period import instant_text
+from services.vocabulary.period import MONTHLY, Cycle, instant_text
 from services.vocabulary.ratio import trimmed_percent
 
 _DAYS = {
@@ -53,6 +56,7 @@ _DISPUTES: dict[Disputes, str] = {
     "both-down": "Only what both sides saw as an outage is one.",
     "auditor": "Where only one side saw an outage, the provider's reading counts until an auditor settles it.",
 }
+_CALENDAR = (MONTHLY, Cycle("quarter"), Cycle("year"), Cycle("week"))
 _APPROVED_BY = {"customer": "the customer", "both": "both sides"}
 _EMPTY: dict[Empty, str] = {
     "good": "counts as good",
@@ -78,7 +82,7 @@ def explain(terms: Terms) -> tuple[Section, ...]:
         ("What is taken out", _taken_out(terms)),
         ("By which calendar", (_calendar(calendar) for calendar in terms.calendars)),
         ("What a breach costs", _cost(terms)),
-        ("When a month is settled", _settled(terms)),
+        (f"When a {word_of(terms.period)} is settled", _settled(terms)),
     )
     return tuple(Section(title=title, sentences=lines) for title, sentences in found if (lines := tuple(sentences)))
 
@@ -87,23 +91,34 @@ def _agreement(terms: Terms) -> Iterator[str]:
     provider, customer = (next(party for party in terms.parties if party.role == role) for role in ("provider", "customer"))
     until = f"to {terms.ends_on}, both days included" if terms.ends_on else "until further notice"
     yield f"{provider.name} promises {customer.name} what follows, from {terms.effective_on} {until} ({terms.title})."
-    yield f"It is judged month by month; days and months begin at midnight in {terms.zone}."
+    begin = f"days and {word_of(terms.period)}s" if terms.period in _CALENDAR else "days"
+    yield f"It is judged {judged(terms)}; {begin} begin at midnight in {terms.zone}."
     if terms.auditors:
         yield f"{_and(terms.auditors)} may read it, besides the two."
     for party in terms.parties:
         if party.responsibilities:
             yield f"{party.name} also takes on: {'; '.join(party.responsibilities)}."
+    for service in terms.services:
+        for component in service.components:
+            if component.in_service_from is not None or component.in_service_until is not None:
+                yield _life(component, service)
+
+
+def _life(component: Component, service: Service) -> str:
+    since = f" from {instant_text(component.in_service_from)}" if component.in_service_from is not None else ""
+    until = f" until {instant_text(component.in_service_until)}" if component.in_service_until is not None else ""
+    return f"{component.name} ({component.id}) of {service.name} is in service{since}{until}; its other time is no one's promise."
 
 
 def _promise(objective: Objective, terms: Terms) -> Iterator[str]:
     clause = f" (clause {objective.clause})" if objective.clause else ""
     yield f"{_target(objective, terms)}{clause}."
-    yield from _measured(objective.indicator)
+    yield from _measured(objective.indicator, terms.period)
     if objective.credits:
         tiers = (f"{trimmed_percent(tier.percent)} % below {trimmed_percent(tier.below)} %" for tier in objective.credits)
-        yield f"A breach costs, of the monthly charge: {', '.join(tiers)}; the lowest that the attainment is below counts."
+        yield f"A breach costs, of {_the_charge(terms)}: {', '.join(tiers)}; the lowest that the attainment is below counts."
     if objective.relief:
-        yield _relief(objective.relief)
+        yield _relief(objective.relief, terms)
     if not objective.credits and not objective.relief:
         yield "A breach of it costs nothing by itself."
 
@@ -160,12 +175,12 @@ def _composite(indicator: Composite, terms: Terms) -> str:
             assert_never(indicator.rule)
 
 
-def _measured(indicator: Indicator) -> Iterator[str]:
+def _measured(indicator: Indicator, cycle: Cycle) -> Iterator[str]:
     match indicator:
         case Availability():
             yield from _measured_availability(indicator)
         case RequestRatio():
-            yield "All requests of the month are pooled: a busy hour weighs more than a quiet one."
+            yield f"All requests of the {word_of(cycle)} are pooled: a busy hour weighs more than a quiet one."
         case IntervalMean():
             yield f"The error rate is taken every {_length(indicator.every_s)}; an interval without a request {_EMPTY[indicator.empty]}."
         case TimeSlices():
@@ -249,16 +264,21 @@ def _measured_clock(indicator: ResolutionTime) -> Iterator[str]:
         yield f"A ticket counts under {which}."
 
 
-def _relief(relief: Relief) -> str:
+def _the_charge(terms: Terms) -> str:
+    return "the monthly charge" if terms.period.every == "month" else f"the {word_of(terms.period)}'s charge"
+
+
+def _relief(relief: Relief, terms: Terms) -> str:
     match relief:
         case HourlyRelief():
             return f"Each clock hour with more than {_length(relief.more_than_s)} down is free of charge, breach or not."
         case ProportionalCredit():
             times = "" if relief.times == 1 else f"{multiple_text(relief.times)} times "
-            return f"A breach costs {times}the bad share of the month's charge."
+            return f"A breach costs {times}the bad share of the {word_of(terms.period)}'s charge."
         case StepCredit():
             step, percent = trimmed_percent(relief.step), trimmed_percent(relief.percent)
-            return f"A breach costs {percent} % of the monthly charge for each {step} percentage points, or part of them, below the target."
+            each = f"each {step} percentage points, or part of them, below the target"
+            return f"A breach costs {percent} % of {_the_charge(terms)} for {each}."
         case _:
             assert_never(relief)
 
@@ -328,30 +348,36 @@ def _cost(terms: Terms) -> Iterator[str]:
         yield "Nothing: there is no section credit."
         return
     currency = credit.monthly_charge.currency
-    yield f"The monthly charge is {credit.monthly_charge} {currency}; a month costs at most {trimmed_percent(credit.cap)} % of it."
-    yield from _added(credit)
+    name, months, most = word_of(terms.period), months_of(terms.period), f"costs at most {trimmed_percent(credit.cap)} %"
+    if months == 1:
+        yield f"The monthly charge is {credit.monthly_charge} {currency}; a {name} {most} of it."
+    else:
+        charge = Money(credit.monthly_charge.amount * months, currency)
+        yield f"The monthly charge is {credit.monthly_charge} {currency}; a {name} {most} of its charge of {charge} {currency}."
+    yield from _added(credit, name)
     if credit.minimum:
         yield f"An amount that is not above {Money(credit.minimum, currency)} {currency} is not paid."
     if credit.yearly_cap is not None:
         yield f"A contract year costs at most {trimmed_percent(credit.yearly_cap)} % of its charges."
     if credit.claim:
-        yield _claim(credit.claim)
+        yield _claim(credit.claim, terms)
 
 
-def _added(credit: Credit) -> Iterator[str]:
+def _added(credit: Credit, name: str) -> Iterator[str]:
     if credit.combine == "sum":
-        yield f"Breaches of one month are added, and the sum is rounded once ({credit.rounding})."
+        yield f"Breaches of one {name} are added, and the sum is rounded once ({credit.rounding})."
     else:
-        yield f"Of several breaches of one month the highest counts; the amount is rounded once ({credit.rounding})."
+        yield f"Of several breaches of one {name} the highest counts; the amount is rounded once ({credit.rounding})."
     if not credit.pro_rata:
-        yield "Terms that were in force for a part of a month owe their credit in full."
+        yield f"Terms that were in force for a part of a {name} owe their credit in full."
 
 
-def _claim(claim: Claim) -> str:
+def _claim(claim: Claim, terms: Terms) -> str:
+    cycles = "calendar months" if terms.period == MONTHLY else f"{word_of(terms.period)}s"
     counts = (
         (claim.days, "civil day", ""),
         (claim.months, "month", ""),
-        (claim.cycles, "billing cycle", " (calendar months)"),
+        (claim.cycles, "billing cycle", f" ({cycles})"),
         (claim.business_days, "open day", f' of the calendar "{claim.calendar}"'),
     )
     length = next(f"{_count(count, what)}{more}" for count, what, more in counts if count)
@@ -360,7 +386,7 @@ def _claim(claim: Claim) -> str:
 
 
 def _settled(terms: Terms) -> Iterator[str]:
-    yield f"A month is closed {_count(terms.close_after_days, 'day')} after its end; what is reported later restates it."
+    yield f"A {word_of(terms.period)} is closed {_count(terms.close_after_days, 'day')} after its end; what is reported later restates it."
     if terms.hard_close_after_days is not None:
         yield f"{_count(terms.hard_close_after_days, 'day').capitalize()} after its end late observations change it no more."
     if len(terms.parties) > 1:

@@ -11,12 +11,11 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from typing import ClassVar, Generic, Protocol, TypeAlias, TypeVar
-from zoneinfo import available_timezones
 
 from services.vocabulary.errors import Invalid, Violation, invalid
 from services.vocabulary.identity import OrganisationId
 from services.vocabulary.money import Money, parse_money
-from services.vocabulary.period import Instant, parse_day, parse_instant, parse_zone
+from services.vocabulary.period import Instant, parse_day, parse_instant, parse_zone, zone_names
 from services.vocabulary.ratio import parse_percent
 
 Node: TypeAlias = "str | int | list[Node] | dict[str, Node] | None"
@@ -416,7 +415,7 @@ def _better(refusal: Invalid, meant: str) -> Invalid:
 
 def _zone_meant(text: str) -> str:
     """Europe/Berlin for Berlin or europe/berlin."""
-    known = sorted(name for name in available_timezones() if "/" in name)
+    known = sorted(name for name in zone_names() if "/" in name)
     word = text.replace(" ", "_").lower()
     same = [name for name in known if name.lower() == word or name.lower().endswith(f"/{word}")]
     return same[0] if same else nearest(text[:60], known)

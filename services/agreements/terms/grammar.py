@@ -49,6 +49,7 @@ from services.agreements.terms.model import (
     Weekday,
 )
 from services.vocabulary.money import Rounding
+from services.vocabulary.period import LATEST_FROM_DAY, LONGEST_ROLLING, Every
 
 GRAMMAR = "terms/v1"
 
@@ -78,6 +79,15 @@ CLAIM_FROM: Choice[ClaimFrom] = Choice("period-end", "last-outage")
 APPROVAL: Choice[Approval] = Choice("none", "customer", "both")
 WEEKDAY: Choice[Weekday] = Choice("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 WEEK: Choice[Week] = Choice("first", "second", "third", "fourth", "last", meant={"fifth": "last"})
+EVERY: Choice[Every] = Choice(
+    "month",
+    "quarter",
+    "year",
+    "contract-year",
+    "week",
+    "rolling",
+    meant={"monthly": "month", "quarterly": "quarter", "yearly": "year", "annual": "year", "weekly": "week", "sliding": "rolling"},
+)
 KIND = Choice(
     "availability",
     "request-ratio",
@@ -101,6 +111,8 @@ EVENTS = Whole(at_least=1, at_most=1_000_000_000)
 SLICES = Whole(at_least=1, at_most=100_000)
 CLOSE_AFTER = Whole(at_least=0, at_most=90)
 HARD_CLOSE_AFTER = Whole(at_least=1, at_most=3660)
+FROM_DAY = Whole(at_least=2, at_most=LATEST_FROM_DAY)
+ROLLING_DAYS = Whole(at_least=1, at_most=LONGEST_ROLLING)
 CLAIM_DAYS = Whole(at_least=1, at_most=3660)
 CLAIM_MONTHS = Whole(at_least=1, at_most=120)
 INTERVAL = Duration(at_most_s=_DAY_S)
@@ -131,6 +143,8 @@ PARTY: Table = {
 COMPONENT: Table = {
     "id": Entry(meaning='how observations name it, such as "core-database"', read=slug, required=True),
     "name": Entry(meaning="what people call it", read=NAME, required=True),
+    "in_service_from": Entry(meaning="the instant its life begins; left out: it was there before", read=instant),
+    "in_service_until": Entry(meaning="the instant its life ends; left out: it stays", read=instant),
 }
 SERVICE: Table = {
     "id": Entry(meaning='how objectives and observations name it, such as "online-banking"', read=slug, required=True),
@@ -280,29 +294,35 @@ OBJECTIVE: Table = {
 CLAIM: Table = {
     "days": Entry(meaning="civil days", read=CLAIM_DAYS),
     "months": Entry(meaning="months", read=CLAIM_MONTHS),
-    "cycles": Entry(meaning="billing cycles, which are calendar months", read=CLAIM_MONTHS),
+    "cycles": Entry(meaning="periods of the agreement", read=CLAIM_MONTHS),
     "business_days": Entry(meaning="open days of the calendar", read=CLAIM_DAYS),
     "calendar": Entry(meaning="the id of the calendar of the business days", read=slug),
     "counted_from": Entry(meaning="the last day of the period, or of its last outage", read=CLAIM_FROM),
 }
+PERIOD: Table = {
+    "every": Entry(meaning=f"one of {', '.join(EVERY.words)}", read=EVERY, required=True),
+    "from_day": Entry(meaning="of months: the civil day that each begins on, 2 to 28; left out: the first", read=FROM_DAY),
+    "days": Entry(meaning="of rolling periods: how many civil days each has, such as 30; one ends with every day", read=ROLLING_DAYS),
+}
 CREDIT: Table = {
     "currency": Entry(meaning='ISO 4217 code such as "EUR"', read=currency, required=True),
     "monthly_charge": Entry(meaning='what the percentages are of, such as "12000.00"', read=money, required=True),
-    "cap_percent": Entry(meaning="the most one month can cost", read=percent_above_zero),
+    "cap_percent": Entry(meaning="the most one period can cost, of its charge", read=percent_above_zero),
     "rounding": Entry(meaning="of the sum, once", read=ROUNDING),
     "combine": Entry(meaning="objectives are added, or the highest counts", read=COMBINE_CREDITS),
     "minimum": Entry(meaning="an amount not above it is not paid", read=money),
     "yearly_cap_percent": Entry(meaning="the most one contract year can cost, of its charges", read=percent_above_zero),
-    "pro_rata": Entry(meaning="terms in force for a part of a month owe that part", read=FLAG),
+    "pro_rata": Entry(meaning="terms in force for a part of a period owe that part", read=FLAG),
     "claim": Entry(meaning="how long a credit can be claimed, such as {days: 30}", of=CLAIM),
 }
 TERMS: Table = {
     "upheld": Entry(meaning=f"the grammar this document is written in, {GRAMMAR}", read=VERSION, required=True),
     "title": Entry(meaning='what the agreement is called, such as "Online banking platform"', read=NAME, required=True),
-    "zone": Entry(meaning='IANA time zone of every day and month, such as "Europe/Berlin"', read=zone, required=True),
+    "zone": Entry(meaning='IANA time zone of every day and period, such as "Europe/Berlin"', read=zone, required=True),
     "effective_on": Entry(meaning='the first civil day, such as "2026-01-01"', read=day, required=True),
     "ends_on": Entry(meaning="the last civil day, inclusive; left out: open-ended", read=day),
     "parties": Entry(meaning="exactly one provider and one customer", of=PARTY, many=(1, 10), required=True),
+    "period": Entry(meaning="what is judged, credited and closed as one; left out: calendar months", of=PERIOD),
     "auditors": Entry(meaning="organisations that may read, besides the parties", read=organisation, many=(0, 20)),
     "services": Entry(meaning="what is promised about, at least one", of=SERVICE, many=(1, 2_000), required=True),
     "calendars": Entry(meaning="service hours and holidays", of=CALENDAR, many=(0, 50)),
@@ -311,8 +331,8 @@ TERMS: Table = {
     "recurring_maintenance": Entry(meaning="planned work that returns", of=RECURRING_MAINTENANCE, many=(0, 100)),
     "objectives": Entry(meaning="the promises, at least one", of=OBJECTIVE, many=(1, 2_000), required=True),
     "credit": Entry(meaning="what a breach costs", of=CREDIT),
-    "close_after_days": Entry(meaning="days after a month's end until it is closed", read=CLOSE_AFTER),
-    "hard_close_after_days": Entry(meaning="days after a month's end until late observations change it no more", read=HARD_CLOSE_AFTER),
+    "close_after_days": Entry(meaning="days after a period's end until it is closed", read=CLOSE_AFTER),
+    "hard_close_after_days": Entry(meaning="days after a period's end until late observations change it no more", read=HARD_CLOSE_AFTER),
     "disputes": Entry(meaning="whose reading of an outage counts where the two sides' differ", read=DISPUTES),
     "warn_at_percent": Entry(meaning="share of the error budget spent that raises a warning", read=percent_above_zero),
 }

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 
 from services.vocabulary.identity import OrganisationId
 from services.vocabulary.money import Money, Rounding
-from services.vocabulary.period import Instant
+from services.vocabulary.period import MONTHLY, Cycle, Instant
 
 PartyRole = Literal["provider", "customer"]
 Combine = Literal["any", "all", "pool"]
@@ -51,8 +51,12 @@ class Party:
 
 @dataclass(frozen=True, kw_only=True)
 class Component:
+    """Its life is [in_service_from, in_service_until), without end on a side that is None; outside it its time is no one's promise."""
+
     id: str
     name: str
+    in_service_from: Instant | None = None
+    in_service_until: Instant | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -302,9 +306,9 @@ class Claim:
 
 @dataclass(frozen=True, kw_only=True)
 class Credit:
-    """What the percentages are of, how they come together, and the most that one month, and one contract year, can cost.
+    """What the percentages are of, how they come together, and the most that one period, and one contract year, can cost.
 
-    An amount not above `minimum` is not paid. With `pro_rata` terms that were in force for a part of a month owe that part.
+    An amount not above `minimum` is not paid. With `pro_rata` terms that were in force for a part of a period owe that part.
     """
 
     monthly_charge: Money
@@ -321,7 +325,8 @@ class Credit:
 class Terms:
     """Everything both parties sign. Days are civil days in `zone`; `ends_on` is the last one, inclusive, None when open-ended.
 
-    `hard_close_after_days` None: a closed month may be restated for ever. `disputes`: whose reading of an outage counts.
+    `period` is what is judged, credited and closed as one. `hard_close_after_days` None: a closed period may be restated for ever.
+    `disputes`: whose reading of an outage counts.
     """
 
     title: str
@@ -341,6 +346,7 @@ class Terms:
     recurring_maintenance: tuple[RecurringMaintenance, ...] = ()
     hard_close_after_days: int | None = None
     disputes: Disputes = "provider"
+    period: Cycle = MONTHLY
 
     @property
     def provider(self) -> OrganisationId:

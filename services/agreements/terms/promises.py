@@ -22,6 +22,7 @@ from services.agreements.terms.model import (
     Terms,
     TimeSlices,
 )
+from services.agreements.terms.periods import has_charge, needs_whole_months, shortest
 from services.agreements.terms.references import check_calendar, check_scope
 from services.vocabulary.ratio import trimmed_percent
 
@@ -31,7 +32,6 @@ Broken = Iterator[tuple[str, str]]
 _MINUTE_S = 60
 _HOUR_S = 3600
 _DAY_S = 24 * _HOUR_S
-_SHORTEST_MONTH_S = 28 * _DAY_S
 
 
 def check_objectives(terms: Terms, faults: Faults) -> None:
@@ -84,14 +84,14 @@ def _check_indicator(objective: Objective, place: str, terms: Terms, faults: Fau
 def _broken(objective: Objective, indicator: Indicator, terms: Terms, faults: Faults) -> Broken:
     match indicator:
         case Availability():
-            yield from _broken_availability(indicator)
+            yield from _broken_availability(indicator, terms, faults)
         case RequestRatio() | ResponseTime():
             return
         case IntervalMean():
             yield from _broken_interval(indicator.every_s)
         case TimeSlices():
             yield from _broken_interval(indicator.every_s)
-            yield from _broken_slices(indicator)
+            yield from _broken_slices(indicator, terms, faults)
         case ResolutionTime():
             yield from _broken_clock(indicator)
             yield from _broken_priorities(indicator)
@@ -102,14 +102,15 @@ def _broken(objective: Objective, indicator: Indicator, terms: Terms, faults: Fa
             assert_never(indicator)
 
 
-def _broken_availability(indicator: Availability) -> Broken:
+def _broken_availability(indicator: Availability, terms: Terms, faults: Faults) -> Broken:
     if indicator.weights and indicator.combine != "pool":
         yield "weights", f'count in a pool only, not with combine "{indicator.combine}"; use combine "pool" or leave them out'
     outage = indicator.minimum_outage
     if outage is None:
         return
-    if outage.at_least_s > _SHORTEST_MONTH_S:
-        yield "minimum_outage.at_least", f"must be at most {duration_text(_SHORTEST_MONTH_S)}: no February has an outage that long"
+    longest_s, name = shortest(terms.period)
+    if faults.sound("period") and outage.at_least_s > longest_s:
+        yield "minimum_outage.at_least", f"must be at most {duration_text(longest_s)}: no {name} has an outage that long"
     elif outage.whole_minutes and outage.at_least_s % _MINUTE_S:
         better = duration_text(-(-outage.at_least_s // _MINUTE_S) * _MINUTE_S)
         yield "minimum_outage.at_least", f'must be whole minutes where whole_minutes is true; did you mean "{better}"?'
@@ -123,7 +124,7 @@ def _broken_interval(every_s: int) -> Broken:
         yield "every", f'must divide a day of 24h without rest, as "1m", "5m" or "1h" do; did you mean "{duration_text(near)}"?'
 
 
-def _broken_slices(indicator: TimeSlices) -> Broken:
+def _broken_slices(indicator: TimeSlices, terms: Terms, faults: Faults) -> Broken:
     by_latency = indicator.percentile is not None or indicator.latency_above_ms is not None
     if indicator.error_above is not None and by_latency:
         given = "percentile" if indicator.percentile is not None else "latency_above_ms"
@@ -134,12 +135,10 @@ def _broken_slices(indicator: TimeSlices) -> Broken:
         yield "latency_above_ms", 'is required beside percentile: the milliseconds above which a slice is bad, such as "800"'
     elif by_latency and indicator.percentile is None:
         yield "percentile", 'is required beside latency_above_ms: the percentile that is held against it, such as "95"'
-    if indicator.minimum_consecutive * indicator.every_s > _SHORTEST_MONTH_S:
-        most = _SHORTEST_MONTH_S // indicator.every_s
-        yield (
-            "minimum_consecutive",
-            f"must be at most {most}: no February has that many slices of {duration_text(indicator.every_s)} in a row",
-        )
+    longest_s, name = shortest(terms.period)
+    if faults.sound("period") and indicator.minimum_consecutive * indicator.every_s > longest_s:
+        most, slices = longest_s // indicator.every_s, f"slices of {duration_text(indicator.every_s)}"
+        yield "minimum_consecutive", f"must be at most {most}: no {name} has that many {slices} in a row"
 
 
 def _broken_clock(indicator: ResolutionTime) -> Broken:
@@ -203,7 +202,7 @@ def _broken_composite(objective: Objective, indicator: Composite, terms: Terms) 
 def _check_credits(objective: Objective, place: str, terms: Terms, faults: Faults) -> None:
     tiers = objective.credits
     if tiers and terms.credit is None and faults.sound("credit"):
-        faults.add(place, "need the section credit, which says what the percentages are of")
+        faults.add(place, _without_credit(terms, faults, "need the section credit, which says what the percentages are of"))
     if not faults.sound(place) or not tiers:
         return
     if tiers[0].below > objective.target and faults.sound(place.replace("credits", "target")):
@@ -224,13 +223,17 @@ def _check_relief(objective: Objective, place: str, terms: Terms, faults: Faults
     if objective.credits:
         faults.add(place, "is a formula instead of credits; leave one of the two out")
     elif terms.credit is None and faults.sound("credit"):
-        faults.add(place, "needs the section credit, which says what the charge is")
+        faults.add(place, _without_credit(terms, faults, "needs the section credit, which says what the charge is"))
     match relief:
         case HourlyRelief():
             if relief.more_than_s >= _HOUR_S:
                 faults.add(f"{place}.more_than", 'must be below 1h: no hour has more than an hour of down time; such as "6m"')
             if not has_down_time(objective.indicator) and faults.sound(place.replace("relief", "indicator")):
                 faults.add(f"{place}.kind", 'frees hours with down time, which only an availability has; use "proportional" or "per-step"')
+            if isinstance(objective.indicator, Availability) and objective.indicator.combine == "pool":
+                rule = "would free an hour in which any one component of the pool is down"
+                better = 'use "proportional", which counts each by its weight, or combine "any" or "all"'
+                faults.add(f"{place}.kind", f"{rule}; {better}")
         case StepCredit():
             target = objective.target
             if relief.step > target and faults.sound(place.replace("relief", "target")):
@@ -239,6 +242,12 @@ def _check_relief(objective: Objective, place: str, terms: Terms, faults: Faults
             return
         case _:
             assert_never(relief)
+
+
+def _without_credit(terms: Terms, faults: Faults, rule: str) -> str:
+    """Where nothing can be credited the section would not help."""
+    possible = has_charge(terms.period) or not faults.sound("period")
+    return rule if possible else f"{needs_whole_months(terms.period)}, or promise without a credit"
 
 
 def has_down_time(indicator: Indicator) -> bool:

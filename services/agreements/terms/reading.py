@@ -66,7 +66,7 @@ from services.agreements.terms.region import holidays_in
 from services.vocabulary.errors import Invalid
 from services.vocabulary.identity import OrganisationId
 from services.vocabulary.money import Money
-from services.vocabulary.period import Instant
+from services.vocabulary.period import MONTHLY, Cycle, Instant
 
 __all__ = ["GRAMMAR", "parse_terms", "read_terms"]
 
@@ -100,6 +100,7 @@ def read_terms(document: Node, faults: Faults) -> Terms:
         zone=agreed_zone,
         effective_on=effective_on,
         ends_on=ends_on,
+        period=_period(fields.node("period"), fields.at("period"), faults) if fields.has("period") else MONTHLY,
         parties=tuple(_party(node, place, faults) for place, node in fields.items("parties")),
         auditors=fields.values("auditors", organisation),
         services=services,
@@ -119,6 +120,15 @@ def read_terms(document: Node, faults: Faults) -> Terms:
 def _years(effective_on: date, ends_on: date | None) -> range:
     last = ends_on.year if ends_on else effective_on.year + _OPEN_ENDED_YEARS
     return range(effective_on.year, last + 1)
+
+
+def _period(node: Node, place: str, faults: Faults) -> Cycle:
+    fields = Fields(node, place, faults, known=grammar.PERIOD)
+    return Cycle(
+        every=fields.required("every", grammar.EVERY, blank="month"),
+        from_day=fields.optional("from_day", grammar.FROM_DAY, default=1),
+        days=fields.optional("days", grammar.ROLLING_DAYS, default=0),
+    )
 
 
 def _party(node: Node, place: str, faults: Faults) -> Party:
@@ -152,7 +162,12 @@ def _service(node: Node, place: str, faults: Faults) -> Service:
 
 def _component(node: Node, place: str, faults: Faults) -> Component:
     fields = Fields(node, place, faults, known=grammar.COMPONENT)
-    return Component(id=fields.required("id", slug, blank=""), name=fields.required("name", NAME, blank=""))
+    return Component(
+        id=fields.required("id", slug, blank=""),
+        name=fields.required("name", NAME, blank=""),
+        in_service_from=fields.optional("in_service_from", instant, default=None),
+        in_service_until=fields.optional("in_service_until", instant, default=None),
+    )
 
 
 def _calendar(node: Node, place: str, faults: Faults, years: range | None) -> Calendar:

@@ -50,6 +50,7 @@ def schema() -> Schema:
             _one_party("provider"),
             _one_party("customer"),
             _if({"properties": {"objectives": {"contains": {"anyOf": [_HAS_CREDITS, _given("relief")]}}}}, _given("credit")),
+            _if(_WITHOUT_CHARGE, _not(_given("credit"))),
         ),
     }
 
@@ -109,6 +110,8 @@ def _one(entry: Entry) -> Schema:
         return _kinds(grammar.RELIEFS)
     if entry.of is grammar.CLAIM:
         return _mapping(grammar.CLAIM) | _CLAIM_RULES
+    if entry.of is grammar.PERIOD:
+        return _mapping(grammar.PERIOD) | _PERIOD_RULES
     return _mapping(entry.of) if entry.of else _plain(entry)
 
 
@@ -132,7 +135,8 @@ def _objective() -> Schema:
     """A composite has no service of its own, and a promised percentile is its own target."""
     is_composite = _indicator(_given("kind", "composite"))
     has_percentile = _indicator(_all(_given("kind", "response-time"), _given("percentile")))
-    has_down_time: Schema = {"anyOf": [_indicator(_given("kind", "availability")), _indicator(_given("rule", "journey"))]}
+    is_whole = _all(_given("kind", "availability"), _not(_given("combine", "pool")))
+    has_down_time: Schema = {"anyOf": [_indicator(is_whole), _indicator(_given("rule", "journey"))]}
     is_hourly: Schema = {"required": ["relief"], "properties": {"relief": _all({"type": "object"}, _given("kind", "hourly"))}}
     rules = _all(
         _if(is_composite, _not(_given("service"))) | {"else": {"required": ["service"]}},
@@ -198,6 +202,12 @@ _RULES: Mapping[str, Schema] = {
     ),
     "composite": _if(_given("weights"), _given("rule", "weighted")),
 }
+_WITHOUT_CHARGE: Schema = {"required": ["period"], "properties": {"period": _all({"type": "object"}, _given("every", "week", "rolling"))}}
+_PERIOD_RULES = _all(
+    _if(_given("from_day"), _given("every", "month")),
+    _if(_given("days"), _given("every", "rolling")),
+    _if(_given("every", "rolling"), _given("days")),
+)
 _CLAIM_RULES = _all(
     _either(*(_given(count) for count in ("days", "months", "cycles", "business_days"))),
     _if(_given("business_days"), _given("calendar")),

@@ -43,6 +43,7 @@ class Terms(_message.Message):
     RECURRING_MAINTENANCE_FIELD_NUMBER: _builtins.int
     HARD_CLOSE_AFTER_DAYS_FIELD_NUMBER: _builtins.int
     DISPUTES_FIELD_NUMBER: _builtins.int
+    PERIOD_FIELD_NUMBER: _builtins.int
     title: _builtins.str
     zone: _builtins.str
     """IANA name; every period boundary is a civil time in it"""
@@ -78,6 +79,10 @@ class Terms(_message.Message):
     def exclusion_classes(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExclusionClass]: ...
     @_builtins.property
     def recurring_maintenance(self) -> _containers.RepeatedCompositeFieldContainer[Global___RecurringMaintenance]: ...
+    @_builtins.property
+    def period(self) -> Global___AgreementPeriod:
+        """absent: calendar months"""
+
     def __init__(
         self,
         *,
@@ -98,14 +103,45 @@ class Terms(_message.Message):
         recurring_maintenance: _abc.Iterable[Global___RecurringMaintenance] | None = ...,
         hard_close_after_days: _builtins.int = ...,
         disputes: _builtins.str = ...,
+        period: Global___AgreementPeriod | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["credit", b"credit"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["credit", b"credit", "period", b"period"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["auditors", b"auditors", "calendars", b"calendars", "close_after_days", b"close_after_days", "credit", b"credit", "disputes", b"disputes", "effective_on", b"effective_on", "ends_on", b"ends_on", "exclusion_classes", b"exclusion_classes", "hard_close_after_days", b"hard_close_after_days", "maintenance", b"maintenance", "objectives", b"objectives", "parties", b"parties", "recurring_maintenance", b"recurring_maintenance", "services", b"services", "title", b"title", "warn_at_percent", b"warn_at_percent", "zone", b"zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["auditors", b"auditors", "calendars", b"calendars", "close_after_days", b"close_after_days", "credit", b"credit", "disputes", b"disputes", "effective_on", b"effective_on", "ends_on", b"ends_on", "exclusion_classes", b"exclusion_classes", "hard_close_after_days", b"hard_close_after_days", "maintenance", b"maintenance", "objectives", b"objectives", "parties", b"parties", "period", b"period", "recurring_maintenance", b"recurring_maintenance", "services", b"services", "title", b"title", "warn_at_percent", b"warn_at_percent", "zone", b"zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Terms: _TypeAlias = Terms  # noqa: Y015
+
+@_typing.final
+class AgreementPeriod(_message.Message):
+    """What is judged, credited and closed as one: calendar months unless said otherwise."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVERY_FIELD_NUMBER: _builtins.int
+    FROM_DAY_FIELD_NUMBER: _builtins.int
+    DAYS_FIELD_NUMBER: _builtins.int
+    every: _builtins.str
+    """"month", "quarter", "year", "contract-year", "week" or "rolling"; empty: "month" """
+    from_day: _builtins.int
+    """"month" only: the civil day it begins on, 2 to 28; 0: the first, a calendar month"""
+    days: _builtins.int
+    """"rolling" only: civil days, one period ends with each"""
+    def __init__(
+        self,
+        *,
+        every: _builtins.str = ...,
+        from_day: _builtins.int = ...,
+        days: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["days", b"days", "every", b"every", "from_day", b"from_day"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AgreementPeriod: _TypeAlias = AgreementPeriod  # noqa: Y015
 
 @_typing.final
 class Calendar(_message.Message):
@@ -376,17 +412,24 @@ class Component(_message.Message):
 
     ID_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
+    IN_SERVICE_FROM_FIELD_NUMBER: _builtins.int
+    IN_SERVICE_UNTIL_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     name: _builtins.str
+    in_service_from: _builtins.str
+    """instants; its life, outside which its time is no one's promise; empty: without end"""
+    in_service_until: _builtins.str
     def __init__(
         self,
         *,
         id: _builtins.str = ...,
         name: _builtins.str = ...,
+        in_service_from: _builtins.str = ...,
+        in_service_until: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "in_service_from", b"in_service_from", "in_service_until", b"in_service_until", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -20,7 +20,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Assessment(_message.Message):
-    """What an agreement's objectives came to in one calendar month. Exact ratios are strings "numerator/denominator",
+    """What an agreement's objectives came to in one period of it, by default a calendar month. Exact ratios are strings "numerator/denominator",
     percentages are floored decimal strings, durations are integer microseconds.
     """
 
@@ -42,9 +42,10 @@ class Assessment(_message.Message):
     ZONE_FIELD_NUMBER: _builtins.int
     CREDIT_DIFFERENCE_FIELD_NUMBER: _builtins.int
     CHANGES_FIELD_NUMBER: _builtins.int
+    TZ_DATABASE_FIELD_NUMBER: _builtins.int
     agreement_id: _builtins.str
     period: _builtins.str
-    """"2026-03" """
+    """"2026-03", "2026-Q1", "2026", "2026-W10", or a first day and an ISO 8601 duration: "2026-03-15--P1M" """
     start: _builtins.str
     """instants, [start, end)"""
     end: _builtins.str
@@ -59,6 +60,8 @@ class Assessment(_message.Message):
     zone: _builtins.str
     credit_difference: _builtins.str
     """of a restatement: new minus previous, signed decimal"""
+    tz_database: _builtins.str
+    """the version of the time zone database that civil times were expanded with"""
     @_builtins.property
     def objectives(self) -> _containers.RepeatedCompositeFieldContainer[Global___ObjectiveResult]: ...
     @_builtins.property
@@ -88,10 +91,11 @@ class Assessment(_message.Message):
         zone: _builtins.str = ...,
         credit_difference: _builtins.str = ...,
         changes: _abc.Iterable[Global___Change] | None = ...,
+        tz_database: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["credit", b"credit"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_id", b"agreement_id", "calculator_version", b"calculator_version", "changes", b"changes", "closed", b"closed", "credit", b"credit", "credit_difference", b"credit_difference", "end", b"end", "measured_until", b"measured_until", "objectives", b"objectives", "period", b"period", "recorded_at", b"recorded_at", "restatement_cause", b"restatement_cause", "revision", b"revision", "start", b"start", "terms_versions", b"terms_versions", "zone", b"zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_id", b"agreement_id", "calculator_version", b"calculator_version", "changes", b"changes", "closed", b"closed", "credit", b"credit", "credit_difference", b"credit_difference", "end", b"end", "measured_until", b"measured_until", "objectives", b"objectives", "period", b"period", "recorded_at", b"recorded_at", "restatement_cause", b"restatement_cause", "revision", b"revision", "start", b"start", "terms_versions", b"terms_versions", "tz_database", b"tz_database", "zone", b"zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -461,18 +465,21 @@ class TicketResult(_message.Message):
     COUNTED_US_FIELD_NUMBER: _builtins.int
     ALLOWED_US_FIELD_NUMBER: _builtins.int
     CLOCK_FIELD_NUMBER: _builtins.int
+    EXCLUDED_BY_FIELD_NUMBER: _builtins.int
     ticket: _builtins.str
     priority: _builtins.str
     opened_at: _builtins.str
     due_at: _builtins.str
     resolved_at: _builtins.str
     verdict: _builtins.str
-    """met, missed, open"""
+    """met, missed, open, excluded"""
     counted_us: _builtins.int
     """what the clock counted until it stopped, or until the measurement"""
     allowed_us: _builtins.int
     clock: _builtins.str
     """the calendar whose hours it runs in; empty: around the clock"""
+    excluded_by: _builtins.str
+    """the claim that took it out, its ground and clause"""
     def __init__(
         self,
         *,
@@ -485,10 +492,11 @@ class TicketResult(_message.Message):
         counted_us: _builtins.int = ...,
         allowed_us: _builtins.int = ...,
         clock: _builtins.str = ...,
+        excluded_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed_us", b"allowed_us", "clock", b"clock", "counted_us", b"counted_us", "due_at", b"due_at", "opened_at", b"opened_at", "priority", b"priority", "resolved_at", b"resolved_at", "ticket", b"ticket", "verdict", b"verdict"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed_us", b"allowed_us", "clock", b"clock", "counted_us", b"counted_us", "due_at", b"due_at", "excluded_by", b"excluded_by", "opened_at", b"opened_at", "priority", b"priority", "resolved_at", b"resolved_at", "ticket", b"ticket", "verdict", b"verdict"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -508,6 +516,7 @@ class CreditResult(_message.Message):
     CALCULATED_FIELD_NUMBER: _builtins.int
     CLAIM_UNTIL_FIELD_NUMBER: _builtins.int
     YEARLY_CAPPED_FIELD_NUMBER: _builtins.int
+    PERIOD_CHARGE_FIELD_NUMBER: _builtins.int
     currency: _builtins.str
     monthly_charge: _builtins.str
     percent: _builtins.str
@@ -521,6 +530,8 @@ class CreditResult(_message.Message):
     claim_until: _builtins.str
     """last civil day on which it can be claimed; empty: no limit"""
     yearly_capped: _builtins.bool
+    period_charge: _builtins.str
+    """what the percentage is of: the monthly charge times the months of the period"""
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___CreditLine]: ...
     def __init__(
@@ -536,10 +547,11 @@ class CreditResult(_message.Message):
         calculated: _builtins.str = ...,
         claim_until: _builtins.str = ...,
         yearly_capped: _builtins.bool = ...,
+        period_charge: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "calculated", b"calculated", "capped", b"capped", "claim_until", b"claim_until", "currency", b"currency", "lines", b"lines", "monthly_charge", b"monthly_charge", "paid", b"paid", "percent", b"percent", "yearly_capped", b"yearly_capped"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "calculated", b"calculated", "capped", b"capped", "claim_until", b"claim_until", "currency", b"currency", "lines", b"lines", "monthly_charge", b"monthly_charge", "paid", b"paid", "percent", b"percent", "period_charge", b"period_charge", "yearly_capped", b"yearly_capped"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

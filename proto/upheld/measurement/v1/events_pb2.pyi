@@ -230,6 +230,7 @@ class ExclusionClaimed(_message.Message):
     RECORDED_AT_FIELD_NUMBER: _builtins.int
     PROVIDER_FIELD_NUMBER: _builtins.int
     CUSTOMER_FIELD_NUMBER: _builtins.int
+    TICKETS_FIELD_NUMBER: _builtins.int
     exclusion_id: _builtins.str
     agreement_id: _builtins.str
     exclusion_class: _builtins.str
@@ -243,6 +244,8 @@ class ExclusionClaimed(_message.Message):
     customer: _builtins.str
     @_builtins.property
     def components(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def tickets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
@@ -258,10 +261,11 @@ class ExclusionClaimed(_message.Message):
         recorded_at: _builtins.str = ...,
         provider: _builtins.str = ...,
         customer: _builtins.str = ...,
+        tickets: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_id", b"agreement_id", "claimed_by", b"claimed_by", "components", b"components", "customer", b"customer", "end", b"end", "exclusion_class", b"exclusion_class", "exclusion_id", b"exclusion_id", "provider", b"provider", "reason", b"reason", "recorded_at", b"recorded_at", "service", b"service", "start", b"start"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_id", b"agreement_id", "claimed_by", b"claimed_by", "components", b"components", "customer", b"customer", "end", b"end", "exclusion_class", b"exclusion_class", "exclusion_id", b"exclusion_id", "provider", b"provider", "reason", b"reason", "recorded_at", b"recorded_at", "service", b"service", "start", b"start", "tickets", b"tickets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

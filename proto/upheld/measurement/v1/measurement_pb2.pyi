@@ -200,6 +200,118 @@ class ClosePeriodRequest(_message.Message):
 Global___ClosePeriodRequest: _TypeAlias = ClosePeriodRequest  # noqa: Y015
 
 @_typing.final
+class ListObservationsRequest(_message.Message):
+    """Those that touch [start, end) of the components, or of the tickets; in the order in which they became known."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AGREEMENT_ID_FIELD_NUMBER: _builtins.int
+    SERVICE_FIELD_NUMBER: _builtins.int
+    COMPONENTS_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    SIDE_FIELD_NUMBER: _builtins.int
+    KNOWN_AT_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    agreement_id: _builtins.str
+    service: _builtins.str
+    start: _builtins.str
+    end: _builtins.str
+    side: _builtins.str
+    """"provider" or "customer"; empty: "provider" """
+    known_at: _builtins.str
+    page_size: _builtins.int
+    page_token: _builtins.str
+    @_builtins.property
+    def components(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """none: all of the service"""
+
+    def __init__(
+        self,
+        *,
+        agreement_id: _builtins.str = ...,
+        service: _builtins.str = ...,
+        components: _abc.Iterable[_builtins.str] | None = ...,
+        start: _builtins.str = ...,
+        end: _builtins.str = ...,
+        side: _builtins.str = ...,
+        known_at: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_id", b"agreement_id", "components", b"components", "end", b"end", "known_at", b"known_at", "page_size", b"page_size", "page_token", b"page_token", "service", b"service", "side", b"side", "start", b"start"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListObservationsRequest: _TypeAlias = ListObservationsRequest  # noqa: Y015
+
+@_typing.final
+class ListObservationsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OBSERVATIONS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    @_builtins.property
+    def observations(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReportedObservation]: ...
+    def __init__(
+        self,
+        *,
+        observations: _abc.Iterable[Global___ReportedObservation] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "observations", b"observations"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListObservationsResponse: _TypeAlias = ListObservationsResponse  # noqa: Y015
+
+@_typing.final
+class ReportedObservation(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REF_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    BATCH_FIELD_NUMBER: _builtins.int
+    OBSERVATION_FIELD_NUMBER: _builtins.int
+    RECORDED_AT_FIELD_NUMBER: _builtins.int
+    REPORTED_BY_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    ref: _builtins.str
+    """as a proof names it: "observation:<source>/<id>" """
+    source: _builtins.str
+    batch: _builtins.str
+    recorded_at: _builtins.str
+    reported_by: _builtins.str
+    reason: _builtins.str
+    """of a correction"""
+    @_builtins.property
+    def observation(self) -> _observations_pb2.Observation: ...
+    def __init__(
+        self,
+        *,
+        ref: _builtins.str = ...,
+        source: _builtins.str = ...,
+        batch: _builtins.str = ...,
+        observation: _observations_pb2.Observation | None = ...,
+        recorded_at: _builtins.str = ...,
+        reported_by: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["observation", b"observation"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "observation", b"observation", "reason", b"reason", "recorded_at", b"recorded_at", "ref", b"ref", "reported_by", b"reported_by", "source", b"source"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportedObservation: _TypeAlias = ReportedObservation  # noqa: Y015
+
+@_typing.final
 class Exclusion(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -217,6 +329,7 @@ class Exclusion(_message.Message):
     AWAITS_FIELD_NUMBER: _builtins.int
     DECISIONS_FIELD_NUMBER: _builtins.int
     SUBJECT_FIELD_NUMBER: _builtins.int
+    TICKETS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     agreement_id: _builtins.str
     exclusion_class: _builtins.str
@@ -242,6 +355,10 @@ class Exclusion(_message.Message):
 
     @_builtins.property
     def decisions(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExclusionDecision]: ...
+    @_builtins.property
+    def tickets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """these are taken out, and no time"""
+
     def __init__(
         self,
         *,
@@ -259,10 +376,11 @@ class Exclusion(_message.Message):
         awaits: _abc.Iterable[_builtins.str] | None = ...,
         decisions: _abc.Iterable[Global___ExclusionDecision] | None = ...,
         subject: _builtins.str = ...,
+        tickets: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_id", b"agreement_id", "awaits", b"awaits", "claimed_at", b"claimed_at", "claimed_by", b"claimed_by", "components", b"components", "decisions", b"decisions", "end", b"end", "exclusion_class", b"exclusion_class", "id", b"id", "reason", b"reason", "service", b"service", "start", b"start", "status", b"status", "subject", b"subject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_id", b"agreement_id", "awaits", b"awaits", "claimed_at", b"claimed_at", "claimed_by", b"claimed_by", "components", b"components", "decisions", b"decisions", "end", b"end", "exclusion_class", b"exclusion_class", "id", b"id", "reason", b"reason", "service", b"service", "start", b"start", "status", b"status", "subject", b"subject", "tickets", b"tickets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -311,6 +429,7 @@ class ClaimExclusionRequest(_message.Message):
     START_FIELD_NUMBER: _builtins.int
     END_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    TICKETS_FIELD_NUMBER: _builtins.int
     agreement_id: _builtins.str
     exclusion_class: _builtins.str
     service: _builtins.str
@@ -319,6 +438,10 @@ class ClaimExclusionRequest(_message.Message):
     reason: _builtins.str
     @_builtins.property
     def components(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def tickets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """these are to be taken out, and no time: start and end stay empty"""
+
     def __init__(
         self,
         *,
@@ -329,10 +452,11 @@ class ClaimExclusionRequest(_message.Message):
         start: _builtins.str = ...,
         end: _builtins.str = ...,
         reason: _builtins.str = ...,
+        tickets: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_id", b"agreement_id", "components", b"components", "end", b"end", "exclusion_class", b"exclusion_class", "reason", b"reason", "service", b"service", "start", b"start"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_id", b"agreement_id", "components", b"components", "end", b"end", "exclusion_class", b"exclusion_class", "reason", b"reason", "service", b"service", "start", b"start", "tickets", b"tickets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -839,6 +963,7 @@ class Proof(_message.Message):
     END_FIELD_NUMBER: _builtins.int
     REFS_FIELD_NUMBER: _builtins.int
     CHILDREN_FIELD_NUMBER: _builtins.int
+    OBSERVATIONS_FIELD_NUMBER: _builtins.int
     label: _builtins.str
     amount: _builtins.str
     """integer"""
@@ -846,8 +971,12 @@ class Proof(_message.Message):
     note: _builtins.str
     start: _builtins.str
     end: _builtins.str
+    observations: _builtins.int
+    """how many it rests on, where `refs` name only the first and the last"""
     @_builtins.property
-    def refs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def refs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """what it rests on: "ticket:…", "maintenance:…", "observation:…" """
+
     @_builtins.property
     def children(self) -> _containers.RepeatedCompositeFieldContainer[Global___Proof]: ...
     def __init__(
@@ -861,10 +990,11 @@ class Proof(_message.Message):
         end: _builtins.str = ...,
         refs: _abc.Iterable[_builtins.str] | None = ...,
         children: _abc.Iterable[Global___Proof] | None = ...,
+        observations: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "children", b"children", "end", b"end", "label", b"label", "note", b"note", "refs", b"refs", "start", b"start", "unit", b"unit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "children", b"children", "end", b"end", "label", b"label", "note", b"note", "observations", b"observations", "refs", b"refs", "start", b"start", "unit", b"unit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -885,6 +1015,7 @@ class RefusedExclusion(_message.Message):
     END_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     RULE_FIELD_NUMBER: _builtins.int
+    TICKETS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     exclusion_class: _builtins.str
     clause: _builtins.str
@@ -896,6 +1027,8 @@ class RefusedExclusion(_message.Message):
     """what it broke, in words"""
     @_builtins.property
     def components(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def tickets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
@@ -908,10 +1041,11 @@ class RefusedExclusion(_message.Message):
         end: _builtins.str = ...,
         reason: _builtins.str = ...,
         rule: _builtins.str = ...,
+        tickets: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["clause", b"clause", "components", b"components", "end", b"end", "exclusion_class", b"exclusion_class", "id", b"id", "reason", b"reason", "rule", b"rule", "service", b"service", "start", b"start"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clause", b"clause", "components", b"components", "end", b"end", "exclusion_class", b"exclusion_class", "id", b"id", "reason", b"reason", "rule", b"rule", "service", b"service", "start", b"start", "tickets", b"tickets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1144,6 +1278,7 @@ class PreviewedExclusion(_message.Message):
     START_FIELD_NUMBER: _builtins.int
     END_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    TICKETS_FIELD_NUMBER: _builtins.int
     exclusion_class: _builtins.str
     service: _builtins.str
     start: _builtins.str
@@ -1151,6 +1286,8 @@ class PreviewedExclusion(_message.Message):
     reason: _builtins.str
     @_builtins.property
     def components(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def tickets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
@@ -1160,10 +1297,11 @@ class PreviewedExclusion(_message.Message):
         start: _builtins.str = ...,
         end: _builtins.str = ...,
         reason: _builtins.str = ...,
+        tickets: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["components", b"components", "end", b"end", "exclusion_class", b"exclusion_class", "reason", b"reason", "service", b"service", "start", b"start"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["components", b"components", "end", b"end", "exclusion_class", b"exclusion_class", "reason", b"reason", "service", b"service", "start", b"start", "tickets", b"tickets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -60,6 +60,11 @@ class MeasurementStub:
                 request_serializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.ClosePeriodRequest.SerializeToString,
                 response_deserializer=upheld_dot_measurement_dot_v1_dot_assessment__pb2.Assessment.FromString,
                 _registered_method=True)
+        self.ListObservations = channel.unary_unary(
+                '/upheld.measurement.v1.Measurement/ListObservations',
+                request_serializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.ListObservationsRequest.SerializeToString,
+                response_deserializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.ListObservationsResponse.FromString,
+                _registered_method=True)
         self.ClaimExclusion = channel.unary_unary(
                 '/upheld.measurement.v1.Measurement/ClaimExclusion',
                 request_serializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.ClaimExclusionRequest.SerializeToString,
@@ -144,6 +149,13 @@ class MeasurementServicer:
 
     def ClosePeriod(self, request, context):
         """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListObservations(self, request, context):
+        """What was reported of a service, as it was reported: what a figure's leaves rest on.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -240,6 +252,11 @@ def add_MeasurementServicer_to_server(servicer, server):
                     servicer.ClosePeriod,
                     request_deserializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.ClosePeriodRequest.FromString,
                     response_serializer=upheld_dot_measurement_dot_v1_dot_assessment__pb2.Assessment.SerializeToString,
+            ),
+            'ListObservations': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListObservations,
+                    request_deserializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.ListObservationsRequest.FromString,
+                    response_serializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.ListObservationsResponse.SerializeToString,
             ),
             'ClaimExclusion': grpc.unary_unary_rpc_method_handler(
                     servicer.ClaimExclusion,
@@ -427,6 +444,33 @@ class Measurement:
             '/upheld.measurement.v1.Measurement/ClosePeriod',
             upheld_dot_measurement_dot_v1_dot_measurement__pb2.ClosePeriodRequest.SerializeToString,
             upheld_dot_measurement_dot_v1_dot_assessment__pb2.Assessment.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListObservations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/upheld.measurement.v1.Measurement/ListObservations',
+            upheld_dot_measurement_dot_v1_dot_measurement__pb2.ListObservationsRequest.SerializeToString,
+            upheld_dot_measurement_dot_v1_dot_measurement__pb2.ListObservationsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -40,6 +40,8 @@ class MeasurementStub:
     MeasureSpan: _grpc.UnaryUnaryMultiCallable[_measurement_pb2.MeasureSpanRequest, _assessment_pb2.ObjectiveResult]
     """The same objective measured over any span of instants: what compares before with after."""
     ClosePeriod: _grpc.UnaryUnaryMultiCallable[_measurement_pb2.ClosePeriodRequest, _assessment_pb2.Assessment]
+    ListObservations: _grpc.UnaryUnaryMultiCallable[_measurement_pb2.ListObservationsRequest, _measurement_pb2.ListObservationsResponse]
+    """What was reported of a service, as it was reported: what a figure's leaves rest on."""
     ClaimExclusion: _grpc.UnaryUnaryMultiCallable[_measurement_pb2.ClaimExclusionRequest, _measurement_pb2.Exclusion]
     """A party says that time is to be taken out on a ground of the terms; the ground says who has to approve."""
     ListExclusions: _grpc.UnaryUnaryMultiCallable[_measurement_pb2.ListExclusionsRequest, _measurement_pb2.ListExclusionsResponse]
@@ -67,6 +69,8 @@ class MeasurementAsyncStub(MeasurementStub):
     MeasureSpan: _aio.UnaryUnaryMultiCallable[_measurement_pb2.MeasureSpanRequest, _assessment_pb2.ObjectiveResult]  # type: ignore[assignment]
     """The same objective measured over any span of instants: what compares before with after."""
     ClosePeriod: _aio.UnaryUnaryMultiCallable[_measurement_pb2.ClosePeriodRequest, _assessment_pb2.Assessment]  # type: ignore[assignment]
+    ListObservations: _aio.UnaryUnaryMultiCallable[_measurement_pb2.ListObservationsRequest, _measurement_pb2.ListObservationsResponse]  # type: ignore[assignment]
+    """What was reported of a service, as it was reported: what a figure's leaves rest on."""
     ClaimExclusion: _aio.UnaryUnaryMultiCallable[_measurement_pb2.ClaimExclusionRequest, _measurement_pb2.Exclusion]  # type: ignore[assignment]
     """A party says that time is to be taken out on a ground of the terms; the ground says who has to approve."""
     ListExclusions: _aio.UnaryUnaryMultiCallable[_measurement_pb2.ListExclusionsRequest, _measurement_pb2.ListExclusionsResponse]  # type: ignore[assignment]
@@ -121,6 +125,14 @@ class MeasurementServicer(metaclass=_abc_1.ABCMeta):
         request: _measurement_pb2.ClosePeriodRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_assessment_pb2.Assessment, _abc.Awaitable[_assessment_pb2.Assessment]]: ...
+
+    @_abc_1.abstractmethod
+    def ListObservations(
+        self,
+        request: _measurement_pb2.ListObservationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_measurement_pb2.ListObservationsResponse, _abc.Awaitable[_measurement_pb2.ListObservationsResponse]]:
+        """What was reported of a service, as it was reported: what a figure's leaves rest on."""
 
     @_abc_1.abstractmethod
     def ClaimExclusion(
