@@ -6,11 +6,11 @@ import argparse
 from collections.abc import Callable
 from itertools import chain
 
-from benchmarks import append, calculate, ingest, many
+from benchmarks import append, calculate, ingest, many, seal
 from benchmarks.pairs import all_played
 
 PAIRS, PAIRS_IN_SMOKE = 5, 1
-MATCHES = {"ingest": ingest.matches, "append": append.matches, "calculate": calculate.matches, "many": many.matches}
+MATCHES = {"ingest": ingest.matches, "append": append.matches, "seal": seal.matches, "calculate": calculate.matches, "many": many.matches}
 PROFILES: dict[str, Callable[..., None]] = {"many": many.profile}
 
 

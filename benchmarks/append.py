@@ -1,4 +1,4 @@
-"""Events appended and replayed: our store, the eventsourcing library as it comes, and raw SQL. All synced before they return."""
+"""Events appended, loaded and replayed: our store, the eventsourcing library as it comes, and raw SQL. All synced before they return."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
 import psycopg
+from eventsourcing.application import Repository as LibraryRepository
 from eventsourcing.persistence import DatetimeAsISO, JSONTranscoder, Mapper, UUIDAsHex
 from eventsourcing.persistence import EventStore as LibraryStore
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
@@ -62,6 +63,15 @@ class LibraryNoted:
     organisation: str
     reason: str
 
+    def mutate(self, aggregate: LibraryTally | None) -> LibraryTally:
+        """As the library's own projector wants it."""
+        return LibraryTally(total=self.number + (0 if aggregate is None else aggregate.total))
+
+
+@dataclass(frozen=True, kw_only=True)
+class LibraryTally:
+    total: int
+
 
 class Store(Protocol):
     """Who stores facts. A stream's versions start at 1."""
@@ -74,8 +84,12 @@ class Store(Protocol):
         """All savers at the same time, each to a stream of its own, one fact after the other."""
         ...
 
+    def load(self) -> int:
+        """The one stream as a list of facts: how many."""
+        ...
+
     def replay(self) -> int:
-        """The one stream again, a fact after the other: the sum of their numbers."""
+        """The one stream again, folded into the sum of its numbers."""
         ...
 
 
@@ -112,13 +126,21 @@ def _by_savers_and_replayed(ours: Opened, peers: dict[str, Opened], database: st
     def together(opened: Opened) -> Contender:
         return _timed(opened, lambda store: store.append_together(each))
 
+    def loaded(opened: Opened) -> Contender:
+        return _timed(opened, lambda store: _load(store, stored), given=lambda store: store.append(stored, 100))
+
     def replayed(opened: Opened) -> Contender:
         return _timed(opened, lambda store: _replay(store, stored), given=lambda store: store.append(stored, 100))
 
-    saved, again = f"events appended by {SAVERS} savers, {database}", f"events replayed, {database}"
+    works = (
+        (f"events appended by {SAVERS} savers", SAVERS * each, together),
+        ("events loaded", stored, loaded),
+        ("events replayed", stored, replayed),
+    )
     return [
-        *(_match(saved, SAVERS * each, peer, together(ours), together(opened)) for peer, opened in peers.items()),
-        *(_match(again, stored, peer, replayed(ours), replayed(opened)) for peer, opened in peers.items()),
+        _match(f"{title}, {database}", count, peer, work(ours), work(opened))
+        for title, count, work in works
+        for peer, opened in peers.items()
     ]
 
 
@@ -136,6 +158,10 @@ def _timed(opened: Opened, work: Callable[[Store], None], *, given: Callable[[St
             yield lambda: work(store)
 
     return contender
+
+
+def _load(store: Store, stored: int) -> None:
+    assert store.load() == stored
 
 
 def _replay(store: Store, stored: int) -> None:
@@ -168,6 +194,9 @@ class _Ours:
 
         self._runner.run(savers())
 
+    def load(self) -> int:
+        return len(self._runner.run(self._store.load(STREAM)))
+
     def replay(self) -> int:
         replayed = self._runner.run(self._repository.load(STREAM))
         return 0 if replayed is None else replayed.state
@@ -194,7 +223,7 @@ def _ours_on_postgres(folder: Path) -> Iterator[Store]:
 
 
 class _Library:
-    """With its default mapper, a thread a saver."""
+    """With its default mapper, repository and projector; a thread a saver."""
 
     def __init__(self, recorder: SQLiteApplicationRecorder | PostgresApplicationRecorder) -> None:
         recorder.create_table()
@@ -202,6 +231,7 @@ class _Library:
         transcoder.register(UUIDAsHex())
         transcoder.register(DatetimeAsISO())
         self._store = LibraryStore(Mapper[UUID](transcoder), recorder)
+        self._repository = LibraryRepository(self._store)
 
     def append(self, count: int, batch: int) -> None:
         self._append(STREAM, count, batch)
@@ -210,8 +240,12 @@ class _Library:
         with ThreadPoolExecutor(SAVERS) as savers:
             list(savers.map(lambda number: self._append(_saver(number), each, 1), range(SAVERS)))
 
+    def load(self) -> int:
+        return len(list(self._store.get(STREAM)))
+
     def replay(self) -> int:
-        return sum(fact.number for fact in self._store.get(STREAM) if isinstance(fact, LibraryNoted))
+        tally: LibraryTally = self._repository.get(STREAM)
+        return tally.total
 
     def _append(self, stream: UUID, count: int, batch: int) -> None:
         for first in range(0, count, batch):
@@ -287,10 +321,16 @@ class _RawSqlite:
             for saver in range(SAVERS):
                 self._insert(_rows(_saver(saver), number, 1))
 
+    def load(self) -> int:
+        decode = msgspec.json.Decoder(LibraryNoted).decode
+        return len([decode(state) for (state,) in self._states()])
+
     def replay(self) -> int:
         decode = msgspec.json.Decoder(LibraryNoted).decode
-        found = self._connection.execute("SELECT state FROM events WHERE stream = ? ORDER BY version", (STREAM.hex,))
-        return sum(decode(state).number for (state,) in found)
+        return sum(decode(state).number for (state,) in self._states())
+
+    def _states(self) -> sqlite3.Cursor:
+        return self._connection.execute("SELECT state FROM events WHERE stream = ? ORDER BY version", (STREAM.hex,))
 
     def _insert(self, rows: list[tuple[str, int, bytes]]) -> None:
         self._connection.execute("BEGIN IMMEDIATE")
@@ -321,11 +361,17 @@ class _RawPostgres:
         with ThreadPoolExecutor(SAVERS) as savers:
             list(savers.map(lambda number: self._append(_saver(number), each, 1), range(SAVERS)))
 
+    def load(self) -> int:
+        decode = msgspec.json.Decoder(LibraryNoted).decode
+        return len([decode(state) for (state,) in self._states()])
+
     def replay(self) -> int:
         decode = msgspec.json.Decoder(LibraryNoted).decode
+        return sum(decode(state).number for (state,) in self._states())
+
+    def _states(self) -> Iterator[tuple[bytes]]:
         with psycopg.connect(self._url) as connection, connection.cursor(binary=True) as cursor:
-            found = cursor.execute("SELECT state FROM events WHERE stream = %s ORDER BY version", (STREAM.hex,))
-            return sum(decode(state).number for (state,) in found)
+            yield from cursor.execute("SELECT state FROM events WHERE stream = %s ORDER BY version", (STREAM.hex,))
 
     def _append(self, stream: UUID, count: int, batch: int) -> None:
         with psycopg.connect(self._url) as connection:

@@ -1,6 +1,6 @@
 """An agreement between a provider and a customer: its facts, its state, and what may happen to it. Pure: reads no clock, opens no store.
 
-Every version of the terms is proposed and then signed by both sides; a signature names the digest of exactly those terms. The first
+Every version of the terms is proposed and then signed by both sides, each with a key of one of its people. The first
 version activates the agreement, each later one amends it from its own effective date on, which may lie in the past when both sign it.
 """
 
@@ -10,7 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Literal, TypeAlias, assert_never
+from uuid import UUID
 
+from services.agreements.keys import Keyring, key_that_signed
+from services.agreements.signing import SigningText, check_signed_text, read_note
 from services.agreements.terms import PartyRole, Terms, canonical_json, digest, stored_terms
 from services.vocabulary.errors import Conflict, Invalid, NotAllowed, NotFound, Violation
 from services.vocabulary.identity import OrganisationId
@@ -54,11 +57,15 @@ class Withdrawn:
 
 @dataclass(frozen=True, kw_only=True)
 class Signed:
+    """`key` is the verifier key and `note` what was signed, with the signature; both are empty where no key was asked for."""
+
     terms_version: int
     digest: str
     role: PartyRole
     organisation: OrganisationId
     signatory: str
+    key: str
+    note: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +115,7 @@ FACTS: dict[str, type[Fact]] = {
     "agreement.revised.v1": Revised,
     "agreement.proposed.v1": Proposed,
     "agreement.withdrawn.v1": Withdrawn,
-    "agreement.signed.v1": Signed,
+    "agreement.signed.v2": Signed,
     "agreement.activated.v1": Activated,
     "agreement.amendment-proposed.v1": AmendmentProposed,
     "agreement.amended.v1": Amended,
@@ -134,12 +141,16 @@ class TermsVersion:
 
 @dataclass(frozen=True, kw_only=True)
 class Signature:
+    """`key` and `note` as in `Signed`."""
+
     terms_version: int
     role: PartyRole
     organisation: OrganisationId
     signatory: str
     signed_at: str
     digest: str
+    key: str
+    note: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -390,20 +401,53 @@ def withdraw(agreement: Agreement, *, by: OrganisationId) -> tuple[Fact, ...]:
     return (Withdrawn(terms_version=pending.number, digest=pending.digest, withdrawn_by=by),)
 
 
-def sign(agreement: Agreement, *, named_digest: str, by: OrganisationId, signatory: str) -> tuple[Fact, ...]:
-    """For one's own side only; the second signature puts the terms in force.
+def sign(
+    agreement: Agreement,
+    *,
+    agreement_id: UUID,
+    note: str,
+    keyring: Keyring | None,
+    named_digest: str = "",
+    by: OrganisationId,
+    signatory: str,
+) -> tuple[Fact, ...]:
+    """For one's own side only, with a key of one's own; the second signature puts the terms in force.
 
-    Refuses with `NotAParty`, `NothingProposed`, `DigestDiffers` and `AlreadySigned`.
+    `keyring` is that of `by`; a digest may be named beside the note. Refuses with `NotAParty`, `NothingProposed`, `DigestDiffers`,
+    `AlreadySigned`, `BadNote`, `SignatureOfOtherTerms`, `UnknownSigningKey` and `SigningKeyRevoked`.
     """
     role = _party(agreement, by)
     pending = _pending(agreement)
-    if named_digest != pending.digest:
+    if named_digest not in ("", pending.digest):
         raise DigestDiffers(proposed=pending.digest, named=named_digest)
     signed_by = {signature.role for signature in agreement.signatures if signature.terms_version == pending.number}
     if role in signed_by:
         raise AlreadySigned(role)
-    signed = Signed(terms_version=pending.number, digest=pending.digest, role=role, organisation=by, signatory=signatory)
-    return (signed, _in_force(agreement, pending)) if signed_by else (signed,)
+    read = read_note(note, signatures=1)
+    check_signed_text(read, signing_text(agreement_id, pending, role=role, organisation=by))
+    key = key_that_signed(keyring, read, subject=signatory)
+    signed = Signed(
+        terms_version=pending.number,
+        digest=pending.digest,
+        role=role,
+        organisation=by,
+        signatory=signatory,
+        key=str(key.key),
+        note=note,
+    )
+    return (signed, in_force(agreement, pending)) if signed_by else (signed,)
+
+
+def signing_text(agreement_id: UUID, version: TermsVersion, *, role: PartyRole, organisation: OrganisationId) -> SigningText:
+    """What a signature under a version of the terms is of."""
+    return SigningText(
+        agreement_id=agreement_id,
+        terms_version=version.number,
+        digest=version.digest,
+        effective_on=version.effective_on,
+        role=role,
+        organisation=organisation,
+    )
 
 
 def propose_amendment(agreement: Agreement, terms: Terms, *, effective_on: date, reason: str, by: OrganisationId) -> tuple[Fact, ...]:
@@ -458,7 +502,8 @@ def expire(agreement: Agreement, *, recorded_at: datetime) -> tuple[Fact, ...]:
     return (Expired(last_day=terms.ends_on, provider=terms.provider),)
 
 
-def _in_force(agreement: Agreement, pending: TermsVersion) -> Fact:
+def in_force(agreement: Agreement, pending: TermsVersion) -> Activated | Amended:
+    """What the second signature puts in force."""
     document = canonical_json(pending.terms)
     if not agreement.signed:
         return Activated(terms_version=pending.number, document=document, digest=pending.digest, effective_on=pending.effective_on)
@@ -586,4 +631,6 @@ def _signature(fact: Signed, recorded_at: str) -> Signature:
         signatory=fact.signatory,
         signed_at=recorded_at,
         digest=fact.digest,
+        key=fact.key,
+        note=fact.note,
     )

@@ -313,6 +313,8 @@ class SignatureBody(BaseModel):
     signatory: str
     signed_at: Moment
     digest: str
+    key: Annotated[str, Field(description="The signatory's verifier key; empty: signed before keys were asked for")]
+    note: Annotated[str, Field(description="The signed note: exactly what was signed, and the signature")]
 
 
 class AgreementBody(BaseModel):
@@ -352,7 +354,7 @@ class HistoryEntryBody(BaseModel):
     """One recorded fact: what, when, who, for whom, why, by which door, and what caused it."""
 
     version: int
-    type: Annotated[str, Field(examples=["agreement.signed.v1"])]
+    type: Annotated[str, Field(examples=["agreement.signed.v2"])]
     event_id: str
     recorded_at: Moment
     actor: str
@@ -397,11 +399,12 @@ class ValidationBody(BaseModel):
 
 
 class SignatureRequest(BaseModel):
-    """The digest of exactly the terms that wait for signatures."""
+    """The signed note over exactly what waits for signatures, from the caller's side; `upheld sign` makes it."""
 
     model_config = ConfigDict(extra="forbid")
 
-    digest: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    note: str
+    digest: Annotated[str, Field(pattern="^([0-9a-f]{64})?$", description="May be named beside it: another one is refused")] = ""
 
 
 class TerminationRequest(BaseModel):
@@ -485,4 +488,6 @@ def _signature_body(signature: Signature) -> SignatureBody:
         signatory=signature.signatory,
         signed_at=signature.signed_at,
         digest=signature.digest,
+        key=signature.key,
+        note=signature.note,
     )

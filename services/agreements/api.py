@@ -112,9 +112,10 @@ def _add_negotiation(routes: APIRouter, agreements: Agreements) -> None:
     async def sign_agreement(
         body: SignatureRequest, response: Response, agreement_id: AgreementId, version: RequiredIfMatch, context: Acting
     ) -> AgreementBody:
-        """Sign for the caller's own side. The second signature puts the terms in force."""
+        """Sign for the caller's own side, with a key of the caller's. The second signature puts the terms in force."""
         stream = inputs.agreement_id(agreement_id)
-        return _answered(response, await agreements.sign(stream, body.digest, expected_version=version, context=context))
+        signed = await agreements.sign(stream, body.note, named_digest=body.digest, expected_version=version, context=context)
+        return _answered(response, signed)
 
 
 def _add_life(routes: APIRouter, agreements: Agreements) -> None:

@@ -10,7 +10,9 @@ from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
 from services.agreements import agreement as rules
 from services.agreements.agreement import Agreement, AgreementNotFound, AlreadyDrafted, Fact, Signature, Status, TermsVersion
+from services.agreements.keyring_application import Keyrings
 from services.agreements.naming import agreement_named
+from services.agreements.stored import Stored
 from services.agreements.terms import Change, Terms, difference
 from services.agreements.views import AgreementList, Listed
 from services.chassis.context import Context
@@ -54,10 +56,11 @@ class TermsInForce:
 class Agreements:
     """What can be done with agreements. An agreement that the caller may not see answers `AgreementNotFound`, whatever is asked of it."""
 
-    def __init__(self, store: EventStore[Fact], listing: AgreementList) -> None:
-        self._store = store
-        self._repository: Repository[Agreement, Fact] = Repository(store, _evolved)
+    def __init__(self, store: EventStore[Stored], listing: AgreementList, keyrings: Keyrings) -> None:
+        self._store: EventStore[Fact] = store.narrowed()
+        self._repository: Repository[Agreement, Fact] = Repository(self._store, _evolved)
         self._listing = listing
+        self._keyrings = keyrings
 
     async def draft(self, terms: Terms, *, name: str = "", context: Context) -> Snapshot:
         """A repeated request finds the agreement that its first attempt made. Refuses with `AlreadyDrafted` a name that is taken."""
@@ -85,12 +88,23 @@ class Agreements:
         by = context.caller.organisation
         return await self._change(agreement_id, lambda agreement: rules.withdraw(agreement, by=by), expected_version, context)
 
-    async def sign(self, agreement_id: UUID, named_digest: str, *, expected_version: int | None, context: Context) -> Snapshot:
-        """The caller signs for its own organisation and in its own name."""
+    async def sign(
+        self, agreement_id: UUID, note: str, *, named_digest: str = "", expected_version: int | None, context: Context
+    ) -> Snapshot:
+        """The caller signs for its own organisation, in its own name and with its own key; `note` is the signed note."""
         caller = context.caller
+        keyring = await self._keyrings.of(caller.organisation)
 
         def decide(agreement: Agreement) -> Sequence[Fact]:
-            return rules.sign(agreement, named_digest=named_digest, by=caller.organisation, signatory=caller.subject)
+            return rules.sign(
+                agreement,
+                agreement_id=agreement_id,
+                note=note,
+                keyring=keyring,
+                named_digest=named_digest,
+                by=caller.organisation,
+                signatory=caller.subject,
+            )
 
         return await self._change(agreement_id, decide, expected_version, context)
 

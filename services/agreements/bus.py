@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from upheld.agreements.v1 import events_pb2
 
-from services.agreements.agreement import Activated, Amended, Expired, Fact, Terminated
+from services.agreements.agreement import Activated, Amended, Expired, Terminated
+from services.agreements.stored import Stored
 from services.agreements.terms import stored_terms
 from services.agreements.wire import terms_message
 from services.chassis.events import Recorded
 from services.chassis.relay import Outgoing
 
 
-def translate(recorded: Recorded[Fact]) -> Outgoing | None:
-    """The message of one fact, under the provider's organisation; None for a step of a negotiation."""
+def translate(recorded: Recorded[Stored]) -> Outgoing | None:
+    """The message of one fact, under the provider's organisation; None for a step of a negotiation and for keys."""
     match recorded.event:
         case Activated() as fact:
             return _activated(recorded, fact)
@@ -26,7 +27,7 @@ def translate(recorded: Recorded[Fact]) -> Outgoing | None:
             return None
 
 
-def _activated(recorded: Recorded[Fact], fact: Activated) -> Outgoing:
+def _activated(recorded: Recorded[Stored], fact: Activated) -> Outgoing:
     terms = stored_terms(fact.document)
     message = events_pb2.AgreementActivated(
         agreement_id=str(recorded.stream),
@@ -38,7 +39,7 @@ def _activated(recorded: Recorded[Fact], fact: Activated) -> Outgoing:
     return Outgoing(tenant=terms.provider, event="agreement-activated", message=message)
 
 
-def _amended(recorded: Recorded[Fact], fact: Amended) -> Outgoing:
+def _amended(recorded: Recorded[Stored], fact: Amended) -> Outgoing:
     terms = stored_terms(fact.document)
     message = events_pb2.AgreementAmended(
         agreement_id=str(recorded.stream),
@@ -51,7 +52,7 @@ def _amended(recorded: Recorded[Fact], fact: Amended) -> Outgoing:
     return Outgoing(tenant=terms.provider, event="agreement-amended", message=message)
 
 
-def _ended(recorded: Recorded[Fact], fact: Terminated | Expired, *, how: str) -> Outgoing:
+def _ended(recorded: Recorded[Stored], fact: Terminated | Expired, *, how: str) -> Outgoing:
     message = events_pb2.AgreementEnded(
         agreement_id=str(recorded.stream),
         last_day=fact.last_day.isoformat(),

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from services.chassis.log_doors import PERMISSIONS as LOG_PERMISSIONS
 from services.vocabulary.identity import Role
 
 READERS = frozenset(Role)
 NEGOTIATORS = frozenset({Role.SERVICE_MANAGER})
 SIGNATORIES = frozenset({Role.SIGNATORY})
+KEY_KEEPERS = frozenset({Role.SIGNATORY, Role.ADMINISTRATOR})
 
 PERMISSIONS: Mapping[str, frozenset[Role]] = {
+    **LOG_PERMISSIONS,
     "draft_agreement": NEGOTIATORS,
     "revise_draft": NEGOTIATORS,
     "propose_agreement": NEGOTIATORS,
     "withdraw_proposal": NEGOTIATORS,
     "sign_agreement": SIGNATORIES,
+    "register_key": SIGNATORIES,
+    "rotate_key": SIGNATORIES,
+    "revoke_key": KEY_KEEPERS,
+    "list_keys": READERS,
     "propose_amendment": NEGOTIATORS,
     "terminate_agreement": NEGOTIATORS,
     "validate_terms": READERS,
@@ -26,5 +33,7 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
     "get_history": READERS,
     "get_version": READERS,
     "diff_terms": READERS,
+    "get_receipt": READERS,
+    "export_bundle": READERS,
     "get_terms_in_force": READERS,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from upheld.agreements.v1 import agreements_pb2 as messages
@@ -10,7 +11,10 @@ from upheld.agreements.v1.agreements_pb2_grpc import AgreementsServicer
 
 from services.agreements import inputs, wire
 from services.agreements.application import Agreements
+from services.agreements.bundle_export import BundleExport
 from services.agreements.document import form_of, parse_document
+from services.agreements.keyring_application import Keyrings
+from services.agreements.receipts import Receipts
 from services.agreements.terms import Terms, digest
 from services.chassis.rpc import context_of, page_size
 from services.vocabulary.errors import Invalid
@@ -20,13 +24,17 @@ if TYPE_CHECKING:
     from upheld.agreements.v1.agreements_pb2_grpc import _ServicerContext as Call
 
 SERVICE = "upheld.agreements.v1.Agreements"
+_PART_BYTES = 1 << 20
 
 
 class AgreementsRpc(AgreementsServicer):
     """The calls of agreements.proto."""
 
-    def __init__(self, agreements: Agreements) -> None:
+    def __init__(self, agreements: Agreements, keyrings: Keyrings, receipts: Receipts, export: BundleExport) -> None:
         self._agreements = agreements
+        self._keyrings = keyrings
+        self._receipts = receipts
+        self._export = export
 
     async def DraftAgreement(self, request: messages.DraftAgreementRequest, context: Call) -> messages.Agreement:
         terms = await _terms(request.document)
@@ -58,7 +66,8 @@ class AgreementsRpc(AgreementsServicer):
     async def SignAgreement(self, request: messages.SignAgreementRequest, context: Call) -> messages.Agreement:
         signed = await self._agreements.sign(
             inputs.agreement_id(request.agreement_id),
-            request.digest,
+            request.note,
+            named_digest=request.digest,
             expected_version=request.expected_version or None,
             context=context_of(context, because=request.reason),
         )
@@ -133,6 +142,34 @@ class AgreementsRpc(AgreementsServicer):
             context=context_of(context),
         )
         return wire.terms_in_force_message(in_force)
+
+    async def RegisterKey(self, request: messages.RegisterKeyRequest, context: Call) -> messages.SigningKey:
+        return wire.key_message(await self._keyrings.register(request.note, context=context_of(context)))
+
+    async def RotateKey(self, request: messages.RotateKeyRequest, context: Call) -> messages.SigningKey:
+        return wire.key_message(await self._keyrings.rotate(request.note, context=context_of(context)))
+
+    async def RevokeKey(self, request: messages.RevokeKeyRequest, context: Call) -> messages.SigningKey:
+        acting = context_of(context, because=request.reason)
+        return wire.key_message(await self._keyrings.revoke(request.key_id, reason=request.reason, context=acting))
+
+    async def ListKeys(self, request: messages.ListKeysRequest, context: Call) -> messages.ListKeysResponse:
+        found = await self._keyrings.listed(request.organisation, context=context_of(context))
+        return messages.ListKeysResponse(keys=map(wire.key_message, found))
+
+    async def GetReceipt(self, request: messages.GetReceiptRequest, context: Call) -> messages.Receipt:
+        stream = inputs.agreement_id(request.agreement_id)
+        found = await self._receipts.receipt(stream, request.version, context=context_of(context))
+        return messages.Receipt(entry=bytes(found.entry), index=found.index, siblings=found.siblings, checkpoint=found.checkpoint)
+
+    async def GetCheckpoint(self, request: messages.GetCheckpointRequest, context: Call) -> messages.Checkpoint:
+        note, key = await self._receipts.checkpoint(request.size)
+        return messages.Checkpoint(note=note, key=key)
+
+    async def ExportBundle(self, request: messages.ExportBundleRequest, context: Call) -> AsyncIterator[messages.BundlePart]:
+        content = await self._export.bundle(inputs.agreement_id(request.agreement_id), context=context_of(context))
+        for start in range(0, len(content), _PART_BYTES):
+            yield messages.BundlePart(content=content[start : start + _PART_BYTES])
 
     async def ValidateTerms(self, request: messages.ValidateTermsRequest, context: Call) -> messages.ValidateTermsResponse:
         try:

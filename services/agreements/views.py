@@ -24,6 +24,8 @@ from services.agreements.agreement import (
     Terminated,
     Withdrawn,
 )
+from services.agreements.keys import KeyRegistered, KeyRevoked, KeyRotated
+from services.agreements.stored import Stored
 from services.agreements.terms import Terms, stored_terms
 from services.chassis.database import Database
 from services.chassis.events import Recorded
@@ -95,6 +97,15 @@ class AgreementList:
         rows = await self._database.read(lambda connection: connection.execute(query).mappings().all())
         return [Listed(**row) for row in rows]
 
+    async def deals_with(self, caller: Caller, organisation: str) -> bool:
+        """Whether the caller may see an agreement of this party."""
+        if caller.is_service or caller.organisation == organisation:
+            return True
+        found = sa.select(AGREEMENTS.c.id).join(READERS, READERS.c.agreement_id == AGREEMENTS.c.id).limit(1)
+        parties = sa.or_(AGREEMENTS.c.provider == organisation, AGREEMENTS.c.customer == organisation)
+        query = found.where(READERS.c.organisation == caller.organisation, parties)
+        return await self._database.read(lambda connection: connection.execute(query).first()) is not None
+
     async def ending_before(self, day: date) -> list[str]:
         """The ids of running agreements whose last agreed day lies before a day."""
         table = AGREEMENTS.c
@@ -102,22 +113,28 @@ class AgreementList:
         return list(await self._database.read(lambda connection: connection.execute(query).scalars().all()))
 
 
-def apply(connection: Connection, recorded: Recorded[Fact]) -> None:
+def apply(connection: Connection, recorded: Recorded[Stored]) -> None:
     """One fact into the rows; the projection sees to it that each comes once and in order."""
+    fact = recorded.event
+    if not isinstance(fact, KeyRegistered | KeyRotated | KeyRevoked):
+        _apply(connection, recorded, fact)
+
+
+def _apply(connection: Connection, recorded: Recorded[Stored], fact: Fact) -> None:
     agreement_id = str(recorded.stream)
     values = {
-        **_changed(recorded.event),
+        **_changed(fact),
         "version": recorded.version,
         "updated_at": recorded.metadata.recorded_at,
         "updated_position": recorded.position,
     }
-    if isinstance(recorded.event, Drafted):
+    if isinstance(fact, Drafted):
         first = {"id": agreement_id, "drafted_position": recorded.position, "status": "draft", "last_day": "", "terms_version": 0}
         connection.execute(sa.insert(AGREEMENTS).values({**first, **values}))
     else:
         connection.execute(sa.update(AGREEMENTS).where(AGREEMENTS.c.id == agreement_id).values(values))
-    if isinstance(recorded.event, Drafted | Revised | Activated | Amended):
-        _replace_readers(connection, agreement_id, stored_terms(recorded.event.document))
+    if isinstance(fact, Drafted | Revised | Activated | Amended):
+        _replace_readers(connection, agreement_id, stored_terms(fact.document))
 
 
 def _changed(fact: Fact) -> Mapping[str, str | int]:

@@ -11,6 +11,7 @@ from upheld.agreements.v1 import agreements_pb2, terms_pb2
 
 from services.agreements.agreement import Fact, Signature, TermsVersion
 from services.agreements.application import Snapshot, TermsInForce
+from services.agreements.keys import SigningKey
 from services.agreements.terms import (
     GRAMMAR,
     Availability,
@@ -132,6 +133,19 @@ def version_message(version: TermsVersion) -> agreements_pb2.TermsVersion:
     )
 
 
+def key_message(key: SigningKey) -> agreements_pb2.SigningKey:
+    return agreements_pb2.SigningKey(
+        id=key.id,
+        key=str(key.key),
+        organisation=key.organisation,
+        subject=key.subject,
+        registered_at=key.registered_at,
+        revoked_at=key.revoked_at,
+        replaced_by=key.replaced_by,
+        reason=key.reason,
+    )
+
+
 def terms_in_force_message(terms: TermsInForce) -> agreements_pb2.GetTermsInForceResponse:
     return agreements_pb2.GetTermsInForceResponse(
         versions=[version_message(version) for version in terms.versions],
@@ -188,6 +202,8 @@ def _signature_message(signature: Signature) -> agreements_pb2.Signature:
         signatory=signature.signatory,
         signed_at=signature.signed_at,
         digest=signature.digest,
+        key=signature.key,
+        note=signature.note,
     )
 
 

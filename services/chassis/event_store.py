@@ -6,13 +6,12 @@ import asyncio
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from itertools import takewhile
 from threading import Lock
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -34,6 +33,16 @@ T = TypeVar("T")
 S = TypeVar("S")
 
 _GROUP = 256
+_TOLD_FOR_S = 5.0
+
+# What the two databases say, and what it means; of anything else it is only known that it does not answer.
+_MEANINGS = {
+    "disk is full": "cannot be written now: the disk is full",
+    "No space left on device": "cannot be written now: the disk is full",
+    "disk I/O error": "cannot be written now: the disk fails",
+    "database is locked": "cannot be written now: another writer holds it",
+    "lock timeout": "cannot be written now: another writer holds it",
+}
 
 _REMEMBER_EVENT = "INSERT INTO {0}stored_event_ids VALUES (?, ?, ?)"
 _REMEMBER_REQUEST = "INSERT INTO {0}stored_requests VALUES (?, ?, ?, ?)"
@@ -43,7 +52,7 @@ _FIND_REQUEST = "SELECT fingerprint, stream, version FROM {0}stored_requests WHE
 _FIND_DELIVERY = "SELECT position FROM {0}stored_inbox WHERE consumer = ? AND event_id = ?"
 _WATERMARK = "SELECT MAX(position) FROM {0}stored_inbox WHERE consumer = ? AND source = ?"
 _STREAM = (
-    "SELECT {1}, originator_id, originator_version, topic, state FROM {0}stored_events "
+    "SELECT {1}, originator_version, topic, state FROM {0}stored_events "
     "WHERE originator_id = ? AND originator_version > ? AND originator_version <= ? ORDER BY originator_version"
 )
 _LOG = "SELECT {1}, originator_id, originator_version, topic, state FROM {0}stored_events WHERE {1} > ? ORDER BY {1} LIMIT ?"
@@ -82,6 +91,7 @@ class EventStore(Generic[E]):
         self._log = log
         self._registry = registry
         self._callbacks: list[Callable[[int], None]] = []
+        self._failed: tuple[float, str] | None = None
         self._savers = _Savers(service, log)
         self._reading = ThreadPoolExecutor(READERS, thread_name_prefix=f"{service}-events-read")
 
@@ -89,6 +99,10 @@ class EventStore(Generic[E]):
     def open(cls, service: str, settings: Settings, registry: Registry[E]) -> EventStore[E]:
         """Creates what is missing. Blocks. Raises `Unavailable` when the database cannot be reached."""
         return cls(service, open_log(service, settings), registry)
+
+    def narrowed(self) -> EventStore[Any]:
+        """The same store, for the streams of one kind among its events."""
+        return self
 
     async def load(
         self, stream: UUID, *, after_version: int = 0, up_to_version: int | None = None, known_at: datetime | None = None
@@ -108,8 +122,9 @@ class EventStore(Generic[E]):
 
         def folded() -> tuple[S | None, int]:
             state, version = None, 0
-            for recorded in self._loaded(stream, 0, up_to_version, known_at):
-                state, version = evolve(state, recorded), recorded.version
+            with closing(self._loaded(stream, 0, up_to_version, known_at)) as loaded:
+                for recorded in loaded:
+                    state, version = evolve(state, recorded), recorded.version
             return state, version
 
         return await self._off_loop(folded)
@@ -134,15 +149,15 @@ class EventStore(Generic[E]):
 
     async def read(self, *, after: int, limit: int) -> list[Recorded[E]]:
         """The log in commit order. What is missing between two positions was never committed, and never will be."""
-        return await self._off_loop(lambda: [self._recorded(each) for each in self._rows_after(after, limit)])
+        return await self._off_loop(lambda: self._read(after, limit))
 
     async def read_bytes(self, *, after: int, limit: int) -> list[StoredBytes]:
         """As `read`, and decodes nothing."""
-        return await self._off_loop(lambda: [_bytes(each) for each in self._rows_after(after, limit)])
+        return await self._off_loop(lambda: list(self._bytes_after(after, limit)))
 
     async def load_bytes(self, stream: UUID) -> list[StoredBytes]:
         """As `load`, and decodes nothing."""
-        return await self._off_loop(lambda: [_bytes(each) for each in self._rows_of(stream)])
+        return await self._off_loop(lambda: list(self._bytes_of(stream)))
 
     async def last_position(self) -> int:
         """0: the log is empty."""
@@ -174,12 +189,13 @@ class EventStore(Generic[E]):
         self._callbacks.append(callback)
 
     async def check(self) -> str:
-        """For `Service.checks`: "" while the database answers, else what is missing."""
+        """For `Service.checks`: "" while the database answers and the last append that failed is seconds ago, else what is missing."""
         try:
             await self.last_position()
         except Unavailable as missing:
             return missing.message
-        return ""
+        failed_at, reason = self._failed or (0.0, "")
+        return reason if time.monotonic() < failed_at + _TOLD_FOR_S else ""
 
     async def close(self) -> None:
         """Waits for the work that runs."""
@@ -195,8 +211,14 @@ class EventStore(Generic[E]):
             return await asyncio.get_running_loop().run_in_executor(self._reading, work)
 
     async def _save(self, wanted: Append) -> Outcome:
-        with self._outages():
-            return await self._savers.save(wanted)
+        try:
+            with self._outages():
+                outcome = await self._savers.save(wanted)
+        except Unavailable as missing:
+            self._failed = time.monotonic(), missing.message
+            raise
+        self._failed = None
+        return outcome
 
     async def _rows(self, statement: str, *params: object) -> list[Row]:
         return await self._off_loop(lambda: self._log.rows(statement, *params))
@@ -206,26 +228,34 @@ class EventStore(Generic[E]):
         try:
             yield
         except (InterfaceError, OperationalError, sqlite3.OperationalError, psycopg.OperationalError) as error:
-            raise Unavailable(f"the event store of {self._service} cannot be reached now") from error
+            meant = (meaning for said, meaning in _MEANINGS.items() if said in str(error))
+            raise Unavailable(f"the event store of {self._service} {next(meant, 'cannot be reached now')}") from error
 
-    def _loaded(self, stream: UUID, after_version: int, up_to_version: int | None, known_at: datetime | None) -> Iterator[Recorded[E]]:
-        rows = self._rows_of(stream, after=after_version, up_to=_ANY_VERSION if up_to_version is None else up_to_version)
-        loaded = map(self._recorded, rows)
-        if known_at is None:
-            return loaded
-        # The clocks of two replicas may disagree; what followed on an unknown fact cannot be known before it.
-        return takewhile(lambda recorded: datetime.fromisoformat(recorded.metadata.recorded_at) <= known_at, loaded)
+    def _loaded(self, stream: UUID, after_version: int, up_to_version: int | None, known_at: datetime | None) -> Generator[Recorded[E]]:
+        up_to = _ANY_VERSION if up_to_version is None else up_to_version
+        unpack = self._registry.unpack
+        with closing(self._log.each(_STREAM, self._log.key(stream), after_version, up_to)) as rows:
+            for position, version, stored_as, content in rows:
+                name, event, metadata = unpack(stored_as, content)
+                # The clocks of two replicas may disagree; what followed on an unknown fact cannot be known before it.
+                if known_at is not None and datetime.fromisoformat(metadata.recorded_at) > known_at:
+                    return
+                yield Recorded(position=position, stream=stream, version=version, type=name, event=event, metadata=metadata)
 
-    def _rows_of(self, stream: UUID, *, after: int = 0, up_to: int = _ANY_VERSION) -> list[Row]:
-        return self._log.rows(_STREAM, self._log.key(stream), after, up_to)
+    def _read(self, after: int, limit: int) -> list[Recorded[E]]:
+        return [self._recorded(each) for each in self._bytes_after(after, limit)]
 
-    def _rows_after(self, position: int, limit: int) -> list[Row]:
-        return self._log.rows(_LOG, position, limit)
+    def _bytes_after(self, after: int, limit: int) -> Iterator[StoredBytes]:
+        for position, stream, version, name, content in self._log.rows(_LOG, after, limit):
+            yield StoredBytes(position=position, stream=_uuid(stream), version=version, name=name, content=content)
 
-    def _recorded(self, row: Row) -> Recorded[E]:
-        position, stream, version, name, content = row
-        name, event, metadata = self._registry.unpack(name, content)
-        return Recorded(position=position, stream=_uuid(stream), version=version, type=name, event=event, metadata=metadata)
+    def _bytes_of(self, stream: UUID) -> Iterator[StoredBytes]:
+        for position, version, name, content in self._log.rows(_STREAM, self._log.key(stream), 0, _ANY_VERSION):
+            yield StoredBytes(position=position, stream=stream, version=version, name=name, content=content)
+
+    def _recorded(self, stored: StoredBytes) -> Recorded[E]:
+        name, event, metadata = self._registry.unpack(stored.name, stored.content)
+        return Recorded(position=stored.position, stream=stored.stream, version=stored.version, type=name, event=event, metadata=metadata)
 
     def _prepared(self, stream: UUID, expected_version: int, events: Sequence[E], context: Context) -> list[Recorded[E]]:
         recorded_at = instant_text(instant_of(context.recorded_at))
@@ -245,7 +275,7 @@ class EventStore(Generic[E]):
         """What an earlier attempt of ours stored; else raises why this append cannot be."""
         first, last = prepared[0], prepared[-1]
         if self._is_stored(first):
-            return [self._recorded(row) for row in self._rows_of(first.stream, after=first.version - 1, up_to=last.version)]
+            return list(self._loaded(first.stream, first.version - 1, last.version, None))
         if context.delivery is not None and self._log.rows(_FIND_DELIVERY, context.delivery.consumer, context.delivery.event_id):
             raise AlreadyHandled(context.delivery.event_id)
         if context.request is not None and self._log.rows(_FIND_REQUEST, context.request.key):
@@ -327,11 +357,6 @@ def _answer(group: Sequence[_Saver], outcomes: Sequence[Outcome] | Exception, lo
 @lru_cache(maxsize=4096)
 def _uuid(key: UUID | str) -> UUID:
     return UUID(key) if isinstance(key, str) else key
-
-
-def _bytes(row: Row) -> StoredBytes:
-    position, stream, version, name, content = row
-    return StoredBytes(position=position, stream=_uuid(stream), version=version, name=name, content=content)
 
 
 def _metadata(context: Context, recorded_at: str) -> Metadata:

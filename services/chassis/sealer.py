@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -29,15 +29,13 @@ from services.transparency.note import (
     Checkpoint,
     Note,
     Signature,
-    Signer,
     VerifierKey,
     cosigned_by,
     parse_checkpoint,
     parse_note,
-    verify,
     with_signatures,
 )
-from services.transparency.tiles import Tiles
+from services.transparency.tiles import WIDTH, Tiles
 from services.vocabulary.errors import Conflict, NotFound
 from services.vocabulary.period import instant_of, instant_text
 
@@ -69,6 +67,7 @@ _CHECKPOINTS = sa.Table(
 
 _SINK = "sealer"
 _BATCH = 2_000
+_LEAST_BETWEEN_S = 0.2
 
 
 class HistoryRewritten(Conflict):
@@ -102,10 +101,25 @@ class Sealed:
     head: HeadProof
 
 
+class Signing(Protocol):
+    """By which keys a log is signed; a single `Signer` is one. `key` is the newest, its name the log's."""
+
+    @property
+    def key(self) -> VerifierKey: ...
+
+    def note(self, text: str) -> Note:
+        """Signed by all of them."""
+        ...
+
+    def check(self, note: Note) -> None:
+        """Refuses with `BadNote` a note that none of them, nor one of before, has signed."""
+        ...
+
+
 class Sealer:
     """A Sink. Of several replicas one at a time seals; each finds what the others did in the database."""
 
-    def __init__(self, service: str, store: EventStore[Any], database: Database, *, signer: Signer, clock: Clock, kept: Path) -> None:
+    def __init__(self, service: str, store: EventStore[Any], database: Database, *, signer: Signing, clock: Clock, kept: Path) -> None:
         """`kept` is the file of the last signed checkpoint."""
         self.name = _SINK
         self.signer = signer
@@ -116,6 +130,12 @@ class Sealer:
         self._kept = kept
         self._heads: tuple[int, Heads] | None = None
         self._rewritten = ""
+        self._next_at = 0.0
+        self._listeners: list[Callable[[], None]] = []
+
+    def on_signed(self, listener: Callable[[], None]) -> None:
+        """Calls it after each new checkpoint."""
+        self._listeners.append(listener)
 
     async def position(self) -> int:
         """Raises `HistoryRewritten` where the store no longer has the last event that was sealed, as it was sealed."""
@@ -125,20 +145,49 @@ class Sealer:
             if [_sealed(each) for each in stored] != [last]:
                 self._rewritten = f"the event at position {last.position} is not the one that was sealed"
                 raise HistoryRewritten(f"{self._service}: {self._rewritten}")
+        await self._sign_again()
         return position
 
     async def take(self, batch: Sequence[Recorded[Any]]) -> None:
         """Seals everything up to the batch's last event. Raises `HistoryRewritten`, and the database's errors."""
+        await self._pause()
         last = batch[-1].position
         while (taken := await self._database.read(_position)) < last:
             stored = await self._store.read_bytes(after=taken, limit=_BATCH)
             note = await self._database.write(lambda each, stored=stored: self._seal(each, stored))  # type: ignore[misc]
             if note is not None:
-                await asyncio.to_thread(files.replace, self._kept, str(note).encode())
+                await self._tell(str(note))
+
+    async def _pause(self) -> None:
+        """Many events a second become few checkpoints, so that those who append have the disk."""
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(self._next_at - loop.time())
+        self._next_at = loop.time() + _LEAST_BETWEEN_S
 
     async def check(self) -> str:
         """For `Service.checks`."""
         return self._rewritten
+
+    async def _sign_again(self) -> None:
+        """The newest checkpoint by a key that was made since."""
+        told = await self._database.read(_newest)
+        if told is not None and str(self._signed_further(told)) != told:
+            size = parse_checkpoint(parse_note(told).text).size
+            await self._tell(await self._database.write(lambda each: self._put_further(each, size)))
+
+    def _put_further(self, connection: Connection, size: int) -> str:
+        signed = str(self._signed_further(_checkpoint(connection, size, lock=True)))
+        connection.execute(_put(size, signed))
+        return signed
+
+    def _signed_further(self, told: str) -> Note:
+        note = self._own(told)
+        return with_signatures(note, self.signer.note(note.text).signatures)
+
+    async def _tell(self, note: str) -> None:
+        await asyncio.to_thread(files.replace, self._kept, note.encode())
+        for listener in self._listeners:
+            listener()
 
     def _seal(self, connection: Connection, stored: Sequence[StoredBytes]) -> Note | None:
         """None: the tree is not as large yet as the one that was signed before."""
@@ -181,11 +230,20 @@ class Sealer:
 
     def _last_signed(self, connection: Connection) -> Checkpoint | None:
         """The larger of the database's and the one kept beside it."""
-        newest = sa.select(_CHECKPOINTS.c.note).order_by(_CHECKPOINTS.c.size.desc()).limit(1)
-        told = connection.execute(newest).scalar()
-        notes = [each for each in (told, self._kept.read_text() if self._kept.exists() else None) if each is not None]
-        found = [_own(note, self.signer.key) for note in notes]
+        kept = self._kept.read_text() if self._kept.exists() else None
+        notes = [each for each in (_newest(connection), kept) if each is not None]
+        found = [parse_checkpoint(self._own(note).text) for note in notes]
         return max(found, key=lambda checkpoint: checkpoint.size, default=None)
+
+    def _own(self, text: str) -> Note:
+        """Refuses with `BadNote` what none of the log's keys has signed."""
+        try:
+            note = parse_note(text)
+            self.signer.check(note)
+        except BadNote as bad:
+            self._rewritten = f"the last checkpoint is not the log's own: {bad.message}"
+            raise
+        return note
 
     def _heads_at(self, connection: Connection) -> Heads:
         size = _size(connection)
@@ -197,11 +255,11 @@ class Sealer:
 class SealedLog:
     """What the log can show."""
 
-    def __init__(self, service: str, database: Database, *, key: VerifierKey, witnesses: Callable[[], Sequence[VerifierKey]]) -> None:
-        self.key = key
+    def __init__(self, service: str, database: Database, *, signer: Signing, witnesses: Callable[[], Sequence[VerifierKey]]) -> None:
+        self.signer = signer
         self._service = service
         self._database = database
-        self._witnesses = witnesses
+        self.witnesses = witnesses
 
     async def checkpoint(self, *, size: int | None = None) -> str:
         """The newest, or that of a size. Refuses with `NotSealedYet`."""
@@ -210,6 +268,24 @@ class SealedLog:
     async def tile(self, level: int, number: int, width: int) -> bytes:
         """Its first hashes. Refuses with `NotSealedYet` a tile that is not as wide."""
         return await self._database.read(lambda each: _tile_of_width(each, level, number, width))
+
+    async def entries(self, number: int, width: int) -> list[bytes]:
+        """Those of the first leaves of a tile. Refuses with `NotSealedYet` as many as the log does not have."""
+        first = number * WIDTH
+        within = _ENTRIES.c.leaf.between(first, first + width - 1)
+        found = sa.select(_ENTRIES.c.entry).where(within).order_by(_ENTRIES.c.leaf)
+        entries = await self._database.read(lambda each: [bytes(content) for content in each.execute(found).scalars()])
+        if len(entries) != width:
+            raise NotSealedYet("the log has no such entries yet")
+        return entries
+
+    async def position_of(self, leaf: int) -> int:
+        """Where the event of a leaf stands in the service's events. Refuses with `NotSealedYet`."""
+        found = sa.select(_ENTRIES.c.entry).where(_ENTRIES.c.leaf == leaf)
+        entry = await self._database.read(lambda each: each.execute(found).scalar())
+        if entry is None:
+            raise NotSealedYet(f"the log has no leaf {leaf}")
+        return _entry(entry).position
 
     async def consistency(self, old: int, new: int) -> list[bytes]:
         """Refuses with `NotSealedYet` sizes that the log does not have."""
@@ -248,25 +324,50 @@ class SealedLog:
 
         return await self._database.read(work)
 
+    async def together(self, streams: Sequence[UUID]) -> tuple[str, dict[UUID, Sealed]]:
+        """The newest checkpoint, and of those streams that it knows the whole history, all in it. Refuses with `NotSealedYet`."""
+
+        def work(connection: Connection) -> tuple[str, dict[UUID, Sealed]]:
+            note = _checkpoint(connection, None)
+            size = parse_checkpoint(parse_note(note).text).size
+            heads = _heads(connection, size)
+            known = [stream for stream in streams if stream in heads.newest]
+            entries = {stream: [each for each in _entries_of(connection, stream) if each[0] < size] for stream in known}
+            return note, {
+                stream: Sealed(checkpoint=note, receipts=tuple(_receipts(connection, found, note)), head=heads.proof(stream))
+                for stream, found in entries.items()
+            }
+
+        return await self._database.read(work)
+
     async def cosign(self, size: int, signature: Signature) -> str:
         """Adds a known witness's line below the checkpoint of that size. Refuses with `NotSealedYet` and `BadNote`."""
 
         def work(connection: Connection) -> str:
-            note = parse_note(_checkpoint(connection, size))
-            if not cosigned_by(Note(note.text, (signature,)), self._witnesses()):
+            note = parse_note(_checkpoint(connection, size, lock=True))
+            if not cosigned_by(Note(note.text, (signature,)), self.witnesses()):
                 raise BadNote("signature", "is by no witness that is known here")
             signed = str(with_signatures(note, [signature]))
-            connection.execute(sa.update(_CHECKPOINTS).where(_CHECKPOINTS.c.size == size).values(note=signed))
+            connection.execute(_put(size, signed))
             return signed
 
         return await self._database.write(work)
 
 
 _TRACKED = sa.select(TRACKING.c.position).where(TRACKING.c.name == _SINK)
+_NEWEST = sa.select(_CHECKPOINTS.c.note).order_by(_CHECKPOINTS.c.size.desc()).limit(1)
 
 
 def _position(connection: Connection) -> int:
     return connection.execute(_TRACKED).scalar() or 0
+
+
+def _newest(connection: Connection) -> str | None:
+    return connection.execute(_NEWEST).scalar()
+
+
+def _put(size: int, note: str) -> sa.Update:
+    return sa.update(_CHECKPOINTS).where(_CHECKPOINTS.c.size == size).values(note=note)
 
 
 def _size(connection: Connection) -> int:
@@ -314,10 +415,9 @@ def _heads(connection: Connection, size: int) -> Heads:
     return heads
 
 
-def _checkpoint(connection: Connection, size: int | None) -> str:
-    found = sa.select(_CHECKPOINTS.c.note)
-    found = found.order_by(_CHECKPOINTS.c.size.desc()).limit(1) if size is None else found.where(_CHECKPOINTS.c.size == size)
-    note = connection.execute(found).scalar()
+def _checkpoint(connection: Connection, size: int | None, *, lock: bool = False) -> str:
+    found = _NEWEST if size is None else sa.select(_CHECKPOINTS.c.note).where(_CHECKPOINTS.c.size == size)
+    note = connection.execute(found.with_for_update() if lock else found).scalar()
     if note is None:
         raise NotSealedYet("no checkpoint was signed yet" if size is None else f"no checkpoint of {size} leaves was signed")
     return str(note)
@@ -350,9 +450,3 @@ def _receipts(connection: Connection, found: Sequence[tuple[int, Entry]], note: 
     return [
         Receipt(entry=entry, index=leaf, siblings=tuple(inclusion_proof(leaf, size, tiles.node)), checkpoint=note) for leaf, entry in found
     ]
-
-
-def _own(text: str, key: VerifierKey) -> Checkpoint:
-    note = parse_note(text)
-    verify(note, key)
-    return parse_checkpoint(note.text)

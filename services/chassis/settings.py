@@ -22,6 +22,7 @@ _PREFIX = "UPHELD_"
 _FILE_VARIABLE = "UPHELD_FILE"
 _FILE = "upheld.toml"
 _CREDENTIALS = re.compile(r"://([^/?#]*)@")
+_LOG_ORIGIN = re.compile(r"[^\s+]{1,100}")
 _PASSWORD = re.compile(r"([?&][a-z]*password=)[^&]*")
 
 
@@ -59,7 +60,17 @@ def _address(value: str) -> str:
 
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
+
+
+def _origin(value: str) -> str:
+    """What a key of a signed note may be called."""
+    if _LOG_ORIGIN.fullmatch(value) is None:
+        raise ValueError("must be 1 to 100 characters without spaces and plus signs")
+    return value
+
+
 Keys = Annotated[str, AfterValidator(_keys)]
+LogOrigin = Annotated[str, AfterValidator(_origin)]
 Address = Annotated[str, AfterValidator(_address)]
 WebUrl = Annotated[str, _schemes("http", "https")]
 DatabaseUrl = Annotated[str, _schemes("postgresql", "postgres")]
@@ -94,6 +105,9 @@ class Settings(BaseSettings):
     jwks: Annotated[Keys, _meaning("https URL or file of the keys tokens are signed with; empty: the local issuer's own key")] = ""
     api_keys: Annotated[str, _meaning("file of hashed API keys; empty: identity/api-keys.json in the data folder")] = ""
     service_key: Annotated[str, _meaning("API key by which services speak to each other; empty: tokens of the local issuer")] = ""
+    log_origin: Annotated[LogOrigin, _meaning("name of the platform's logs in checkpoints, such as upheld.example.org")] = "upheld"
+    log_keys: Annotated[str, _meaning("folder of the keys checkpoints are signed with; empty: log-keys in the data folder")] = ""
+    witnesses: Annotated[str, _meaning("file of the verifier keys of witnesses, one a line; empty: none is known")] = ""
     otlp_endpoint: Annotated[WebUrl, _meaning("base URL of an OTLP/HTTP collector; empty: nothing is exported")] = ""
     console_telemetry: Annotated[bool, _meaning("write traces to the console")] = False
     log_level: Annotated[Literal["debug", "info", "warning", "error"], _meaning("least level that is logged")] = "info"

@@ -34,11 +34,16 @@ app = typer.Typer(
 )
 terms_app = typer.Typer(help="Ready terms to begin with; try a document, read it in plain words, or get its grammar.", no_args_is_help=True)
 app.add_typer(terms_app, name="terms")
+key_app = typer.Typer(help="The keys that you sign with: make, register, rotate, revoke and list them.", no_args_is_help=True)
+app.add_typer(key_app, name="key")
+log_app = typer.Typer(help="The keys that the platform's signed logs are signed with.", no_args_is_help=True)
+app.add_typer(log_app, name="log")
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
 T = TypeVar("T")
 READING = (Role.AUDITOR,)
+SIGNING = (Role.SIGNATORY,)
 _WIDEST = 10_000
 
 UrlOption = Annotated[str, typer.Option("--url", envvar=URL, help="The platform's HTTP origin; empty: from the settings.")]
@@ -47,6 +52,8 @@ TokenOption = Annotated[
 ]
 OrganisationOption = Annotated[str, typer.Option("--organisation", "-o", help="Whom the local issuer's token speaks for.")]
 TermsArgument = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A terms document, YAML or JSON.")]
+KeyFileArgument = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A key's file, made by `upheld key make`.")]
+SubjectOption = Annotated[str, typer.Option(help="Who you are to the platform; empty: as the key is called, after the organisation.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="The API's JSON instead of a table.")]
 
 
@@ -307,6 +314,136 @@ def export_terms(
         typer.echo(remark_lines(answer.body["remarks"]), err=True)
 
 
+@key_app.command("make")
+def make_key(
+    file: Annotated[Path, typer.Argument(dir_okay=False, help="Where the private key shall lie; never overwritten.")],
+    name: Annotated[str, typer.Option(help="What it is called: your organisation, a slash, and you, such as rheinbank/ida.keller.")],
+) -> None:
+    """Make a key of your own, readable by you alone, and print its public half."""
+    from services.command.signing import make_key_file
+
+    out.print(str(_refusing(lambda: make_key_file(file, name), code=2)), markup=False, soft_wrap=True)
+
+
+@key_app.command("register")
+def register_key(file: KeyFileArgument, subject: SubjectOption = "", url: UrlOption = "", token: TokenOption = "") -> None:
+    """Register your key with your organisation; from then on you can sign with it."""
+    from services.command.signing import owned, registration
+
+    own = _refusing(lambda: owned(file, subject=subject), code=2)
+
+    async def send(client: Client) -> Answer:
+        return await client.post("/v1/keys", {"note": registration(own)})
+
+    answer = _ask(send, url=url, token=token, organisation=own.organisation, roles=SIGNING, subject=own.subject)
+    out.print_json(answer.text)
+
+
+@key_app.command("rotate")
+def rotate_key(
+    old: KeyFileArgument, new: KeyFileArgument, subject: SubjectOption = "", url: UrlOption = "", token: TokenOption = ""
+) -> None:
+    """Put a new key of yours in place of the old one; both sign the change."""
+    from services.command.signing import owned, rotation
+
+    before = _refusing(lambda: owned(old, subject=subject), code=2)
+    after = _refusing(lambda: owned(new, subject=subject), code=2)
+
+    async def send(client: Client) -> Answer:
+        return await client.post(f"/v1/keys/{before.signer.key.id.hex()}/rotation", {"note": rotation(before, after)})
+
+    answer = _ask(send, url=url, token=token, organisation=before.organisation, roles=SIGNING, subject=before.subject)
+    out.print_json(answer.text)
+
+
+@key_app.command("revoke")
+def revoke_key(
+    key: Annotated[str, typer.Argument(help="The key's id, eight hex digits.")],
+    reason: Annotated[str, typer.Option(help="Why; everybody who sees the key reads it.")],
+    url: UrlOption = "",
+    token: TokenOption = "",
+    organisation: OrganisationOption = "",
+) -> None:
+    """Revoke a key: your own, or as an administrator anybody's of your organisation. What it signed before stays signed."""
+
+    async def send(client: Client) -> Answer:
+        return await client.post(f"/v1/keys/{key}/revocation", {"reason": reason}, reason=reason)
+
+    out.print_json(_ask(send, url=url, token=token, organisation=organisation, roles=(Role.ADMINISTRATOR,)).text)
+
+
+@key_app.command("list")
+def list_keys(
+    of: Annotated[str, typer.Option(help="Another organisation's, with which you have an agreement; empty: your own.")] = "",
+    url: UrlOption = "",
+    token: TokenOption = "",
+    organisation: OrganisationOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """List the keys of an organisation: whose they are, since when, and until when they signed."""
+    from services.command.show import keys_table
+
+    async def ask(client: Client) -> Answer:
+        return await client.get("/v1/keys", **({"organisation": of} if of else {}))
+
+    answer = _ask(ask, url=url, token=token, organisation=organisation, roles=READING)
+    if as_json:
+        out.print_json(answer.text)
+    else:
+        _show(keys_table(answer.body))
+
+
+@app.command("sign")
+def sign_terms(
+    key: Annotated[Path, typer.Option("--key", exists=True, dir_okay=False, help="Your key's file.")],
+    terms: Annotated[Path | None, typer.Argument(exists=True, dir_okay=False, help="The terms document that you sign.")] = None,
+    offered: Annotated[str, typer.Option(help="Sign what waits for signatures in this agreement, after it was explained to you.")] = "",
+    agreement: Annotated[str, typer.Option(help="The agreement's id.")] = "",
+    terms_version: Annotated[int, typer.Option(min=1, help="The number under which the terms were proposed.")] = 1,
+    effective_on: Annotated[str, typer.Option(help="The first civil day they count for; empty: the first version's, as they say.")] = "",
+    role: Annotated[str, typer.Option(help="Your side: provider or customer; empty: as the terms say.")] = "",
+    organisation: Annotated[str, typer.Option(help="Whom you sign for; empty: as your key is called.")] = "",
+    output: Annotated[Path | None, typer.Option("--output", "-o", dir_okay=False, help="Write the signed note to this file.")] = None,
+    send: Annotated[bool, typer.Option("--send", help="Send it to the platform as well.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Sign what is offered without being asked.")] = False,
+    reason: Annotated[str, typer.Option(help="Why, for the history.")] = "",
+    subject: SubjectOption = "",
+    url: UrlOption = "",
+    token: TokenOption = "",
+) -> None:
+    """Sign terms with your own key, on your own machine: from the document alone, or what the platform offers."""
+    from services.command.signing import note_of, offer_of, offer_told, owned, post_note, text_of
+    from services.command.terms import read_file
+
+    if (terms is None) == (not offered):
+        _fail("give a terms document, or --offered and an agreement's id", code=2)
+    own = _refusing(lambda: owned(key, subject=subject, organisation=organisation), code=2)
+
+    def ask(work: Callable[[Client], Awaitable[T]]) -> T:
+        return _ask(work, url=url, token=token, organisation=own.organisation, roles=SIGNING, subject=own.subject)
+
+    if terms is not None:
+        document = _refusing(lambda: read_file(terms), code=2)
+        text = _refusing(
+            lambda: text_of(document, own, agreement=agreement, number=terms_version, effective_on=effective_on, role=role), code=2
+        )
+    else:
+        offer = ask(lambda client: offer_of(client, own, offered))
+        text = offer.text
+        out.print(offer_told(offer, width=min(out.width, 120)), markup=False, soft_wrap=True)
+        if not yes and not typer.confirm(f"Sign version {text.terms_version} as the {text.role}, {own.organisation}?"):
+            _fail("nothing was signed")
+    note = note_of(text, own)
+    if output is not None:
+        _write(output, note)
+    if send or offered:
+        answer = ask(lambda client: post_note(client, str(text.agreement_id), note, reason=reason))
+        signed = f"version {text.terms_version} is signed for the {text.role}; the agreement is {answer.body['status']}"
+        out.print(signed, markup=False, soft_wrap=True)
+    elif output is None:
+        typer.echo(note, nl=False)
+
+
 @app.command("apply")
 def apply_files(
     paths: Annotated[list[Path], typer.Argument(exists=True, help="Terms documents, or folders of them.")],
@@ -341,6 +478,150 @@ def apply_files(
     for line in [] if as_json else [line for step in steps for line in told(step, done=done)]:
         out.print(line, markup=False, soft_wrap=True)
     raise typer.Exit(code)
+
+
+@log_app.command("keys")
+def show_log_keys() -> None:
+    """Print the verifier keys of each service's log, oldest first; an auditor needs one of each."""
+    from services.chassis.log_keys import LogKeys
+    from services.command.host import SERVICES
+
+    keys = _refusing(lambda: LogKeys.open(_settings()))
+    for service in SERVICES:
+        for key in keys.of(service).keys:
+            out.print(str(key), markup=False, soft_wrap=True)
+
+
+@log_app.command("rotate")
+def rotate_log_key() -> None:
+    """Make the next key of the logs, or the first. Both sign until the old one is retired; services that run need no restart."""
+    from services.chassis.log_keys import LogKeys
+
+    settings = _settings()
+    keys = LogKeys.at(settings)
+    number = _refusing(keys.rotate)
+    out.print(f"{keys.folder / f'{number}.pem'} signs from now on", markup=False, soft_wrap=True)
+
+
+@log_app.command("retire")
+def retire_log_keys() -> None:
+    """Every key of the logs but the newest signs no more. What it said of the next is kept, so that who has it can follow."""
+    from services.chassis.log_keys import LogKeys
+    from services.command.host import SERVICES
+
+    keys = _refusing(lambda: LogKeys.open(_settings()))
+    for number in _refusing(lambda: keys.retire(SERVICES)):
+        out.print(f"key {number} signs no more", markup=False, soft_wrap=True)
+
+
+@app.command()
+def witness(
+    name: Annotated[str, typer.Option(help="What the witness is called, such as bank.example.")],
+    key: Annotated[Path, typer.Option(dir_okay=False, help="The witness's private key, PEM; made where there is none.")],
+    log: Annotated[list[str], typer.Option(help="A log's address: https://…/v1/log/agreements. Repeat for several.")],
+    log_key: Annotated[
+        list[str] | None, typer.Option(help="A log's verifier key, known from elsewhere; without any, the first one seen is believed.")
+    ] = None,
+    seen: Annotated[Path | None, typer.Option(dir_okay=False, help="What is remembered; empty: beside the key, ending in .seen.")] = None,
+    once: Annotated[bool, typer.Option("--once", help="One look instead of one a minute.")] = False,
+    every: Annotated[float, typer.Option(min=1, help="Seconds between two looks.")] = 60,
+    token: TokenOption = "",
+    organisation: OrganisationOption = "",
+) -> None:
+    """Look at logs, and sign what is the log of before grown further. Ends with 1 where a log was rolled back or forked."""
+    import time
+
+    from services.chassis.clock import SystemClock
+    from services.command.local import credential
+    from services.command.witness import Memory, Witness, look_at_all, signer_at
+    from services.transparency.note import parse_key
+
+    settings = _settings()
+    looking = _refusing(
+        lambda: Witness(
+            signer=signer_at(key, name),
+            memory=Memory(seen or key.with_name(f"{key.name}.seen")),
+            pinned=[parse_key(each) for each in log_key or ()],
+            now=SystemClock().now,
+        ),
+        code=2,
+    )
+    out.print(f"witness {looking.signer.witness_key}", markup=False, soft_wrap=True)
+    while True:
+        bearer = token or _refusing(lambda: credential(settings, OrganisationId(organisation), READING))
+        looks = _refusing(lambda: asyncio.run(look_at_all(looking, log, bearer)))  # noqa: B023 - it is run at once
+        for look in looks:
+            typer.echo(f"{look.url}: {'REFUSED: ' if look.refused else ''}{look.line}", err=look.refused or look.failed)
+        if any(look.refused or (look.failed and once) for look in looks):
+            raise typer.Exit(1)
+        if once:
+            return
+        time.sleep(every)
+
+
+@app.command()
+def simulate(
+    agreement: Annotated[str, typer.Argument(help="The agreement's id.")],
+    from_period: Annotated[str, typer.Option("--from", help="The first period, in the form of the agreement's own.")],
+    to_period: Annotated[str, typer.Option("--to", help="The last one.")],
+    terms: Annotated[Path | None, typer.Argument(exists=True, dir_okay=False, help="Proposed terms; none: the terms in force.")] = None,
+    side: Annotated[str, typer.Option(help="Whose readings count: agreed, provider or customer.")] = "agreed",
+    url: UrlOption = "",
+    token: TokenOption = "",
+    organisation: OrganisationOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """What proposed terms would have come to over past periods, beside what counts, and what each clause does to it. Writes nothing."""
+    from services.command.simulate import SIDES, question, simulation_view
+
+    _choose("--side", side, SIDES)
+    asked = question(agreement, terms, from_period=from_period, to_period=to_period, side=side)
+
+    async def ask(client: Client) -> Answer:
+        return await client.post("/v1/simulations", asked)
+
+    answer = _ask(ask, url=url, token=token, organisation=organisation, roles=READING)
+    if as_json:
+        out.print_json(answer.text)
+    else:
+        _show(simulation_view(answer.body))
+
+
+@app.command("export")
+def export_agreement(
+    agreement: Annotated[str, typer.Argument(help="The agreement's id.")],
+    file: Annotated[Path, typer.Option("--out", "-o", dir_okay=False, help="The file to write.")],
+    url: UrlOption = "",
+    token: TokenOption = "",
+    organisation: Annotated[str, typer.Option("--organisation", help="Whom the local issuer's token speaks for.")] = "",
+) -> None:
+    """Write an agreement with its whole history into one file that proves itself."""
+    from services.command.proof import export, write
+
+    content = _ask(lambda client: export(client, agreement), url=url, token=token, organisation=organisation, roles=READING)
+    _refusing(lambda: write(file, content))
+    out.print(f"{file}: {len(content)} bytes; upheld verify checks it by the key of the log", markup=False, soft_wrap=True)
+
+
+@app.command("verify")
+def verify_file(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="What upheld export wrote.")],
+    key: Annotated[list[str], typer.Option(metavar="VKEY", help="A log's verifier key, name+id+base64; repeat for several.")],
+    witness: Annotated[list[str] | None, typer.Option(metavar="VKEY", help="Who must have seen the checkpoints; repeat.")] = None,
+    checkpoint: Annotated[
+        list[Path] | None, typer.Option(exists=True, dir_okay=False, help="A checkpoint kept from before; repeat for several.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The checks as data.")] = False,
+) -> None:
+    """Check such a file without a server, a database or the network: 0 if all of it holds, else 1."""
+    from services.command.proof import verify
+
+    report = _refusing(lambda: verify(file, keys=key, witnesses=witness or [], kept=checkpoint or []), code=2)
+    if as_json:
+        out.print_json(data=report.as_data)
+    else:
+        typer.echo("\n".join(report.lines))
+    raise typer.Exit(int(report.refused))
 
 
 @app.command("settings")
@@ -384,7 +665,9 @@ def _settings() -> Settings:
         _fail(str(error), code=2)
 
 
-def _ask(ask: Callable[[Client], Awaitable[T]], *, url: str, token: str, organisation: str, roles: Sequence[Role]) -> T:
+def _ask(
+    ask: Callable[[Client], Awaitable[T]], *, url: str, token: str, organisation: str, roles: Sequence[Role], subject: str = "command"
+) -> T:
     """One conversation with the running platform; a refusal is printed as it was told."""
     from services.chassis.settings import origin_of
     from services.command.client import RequestFailed, connected
@@ -393,7 +676,7 @@ def _ask(ask: Callable[[Client], Awaitable[T]], *, url: str, token: str, organis
     settings = _settings()
 
     async def conversation() -> T:
-        bearer = token or credential(settings, OrganisationId(organisation), roles)
+        bearer = token or credential(settings, OrganisationId(organisation), roles, subject=subject)
         async with connected(url or origin_of(settings), bearer) as client:
             return await ask(client)
 

@@ -26,12 +26,13 @@ class RequestFailed(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """A successful answer: the decoded JSON body, its ETag's version where it has one, and the request's id."""
+    """A successful answer: the decoded JSON body, its ETag's version where it has one, the request's id, and the bytes as they came."""
 
     body: Json
     version: int | None
     request_id: str
     text: str
+    content: bytes = b""
 
 
 class Client:
@@ -102,6 +103,7 @@ class Client:
             version=_version(response.headers.get("etag", "")),
             request_id=response.headers.get("x-request-id", ""),
             text=response.text,
+            content=response.content,
         )
 
 

@@ -10,13 +10,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
+from pathlib import Path
 
 from rich.console import Console
 
 from services.chassis.clock import MovableClock
 from services.chassis.identity import Identity
 from services.command import story
-from services.command.client import Client, Json, RequestFailed
+from services.command.client import Answer, Client, Json, RequestFailed
+from services.command.signing import make_key_file, note_of, offer_of, owned, post_note, registration
 from services.vocabulary.period import Month
 from services.vocabulary.ratio import exact
 
@@ -48,6 +50,7 @@ class Play:
     identity: Identity
     clock: MovableClock
     console: Console
+    keys: Path
     agreement_id: str = ""
     improvement_id: str = ""
     checks: list[Check] = field(default_factory=list)
@@ -90,16 +93,31 @@ class Play:
         self.tell("Ida Brandt drafts the terms for Nordwind Hosting: four objectives, 12,000.00 EUR a month", path)
         self.on(date(2026, 2, 17), 9)
         proposed = await self.as_(story.IDA).post(f"{path}/proposal", version=drafted.version, reason="Final after two meetings")
-        self.tell("proposed to Hansebank AG; both sign the digest of the same bytes")
+        self.tell("proposed to Hansebank AG; each side signs the same terms with a key of its own")
         digest = proposed.body["pending"]["digest"]
+        for person in (story.MARTA, story.OLE):
+            await self._register(person)
+        self.tell("Marta Lindqvist and Ole Petersen register their keys; the private halves stay with them", "/v1/keys")
         self.on(date(2026, 2, 20), 11)
-        signed = await self.as_(story.MARTA).post(
-            f"{path}/signatures", {"digest": digest}, version=proposed.version, reason="Approved by the board"
-        )
+        await self._sign(story.MARTA, reason="Approved by the board")
         self.tell(f"Marta Lindqvist signs for Hansebank  [dim]sha-256 {digest[:16]}…[/dim]")
         self.on(date(2026, 2, 23), 15)
-        active = await self.as_(story.OLE).post(f"{path}/signatures", {"digest": digest}, version=signed.version, reason="Countersigned")
+        active = await self._sign(story.OLE, reason="Countersigned")
         self.tell(f"Ole Petersen signs for Nordwind: the agreement is [bold]{active.body['status']}[/bold] from 1 March", f"{path}/history")
+
+    async def _register(self, person: story.Person) -> None:
+        file = self._key_of(person)
+        make_key_file(file, f"{person.organisation}/{person.subject}")
+        await self.as_(person).post("/v1/keys", {"note": registration(owned(file))})
+
+    async def _sign(self, person: story.Person, *, reason: str) -> Answer:
+        """As `upheld sign --offered` does it."""
+        own, client = owned(self._key_of(person)), self.as_(person)
+        offer = await offer_of(client, own, self.agreement_id)
+        return await post_note(client, self.agreement_id, note_of(offer.text, own), reason=reason)
+
+    def _key_of(self, person: story.Person) -> Path:
+        return self.keys / f"{person.subject}.pem"
 
     async def _march(self) -> None:
         month = story.MONTHS[0]
@@ -174,7 +192,7 @@ class Play:
         path = f"/v1/agreements/{self.agreement_id}"
         self.on(date(2026, 4, 20), 10)
         current = await self.as_(story.JON).get(path)
-        proposed = await self.as_(story.JON).post(
+        await self.as_(story.JON).post(
             f"{path}/amendments",
             content=story.amended_terms_document().encode(),
             content_type="application/yaml",
@@ -182,11 +200,8 @@ class Play:
             reason="The bank asks for faster answers",
             query={"effective_on": "2026-05-01"},
         )
-        digest = proposed.body["pending"]["digest"]
-        version = proposed.version
         for person in (story.MARTA, story.OLE):
-            answer = await self.as_(person).post(f"{path}/signatures", {"digest": digest}, version=version, reason="Agreed")
-            version = answer.version
+            await self._sign(person, reason="Agreed")
         self.tell("amended, signed by both: from 1 May 97 % of requests within 800 ms instead of 95 %", f"{path}/diff?from=1&to=2")
 
     async def _verify(self, path: str, ida: Client) -> None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 URL = "UPHELD_URL"
 TOKEN = "UPHELD_TOKEN"  # noqa: S105 - the variable's name
 
-_OF_THE_TESTS = ("UPHELD_CHROMIUM", "UPHELD_FOLLOWED_EVENTS", "UPHELD_REAL_DATA")
+_OF_THE_TESTS = ("UPHELD_CHROMIUM", "UPHELD_FAULTS", "UPHELD_FOLLOWED_EVENTS", "UPHELD_REAL_DATA")
 
 
 def unknown_variables(environment: Iterable[str]) -> list[Stranger]:

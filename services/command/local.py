@@ -30,8 +30,8 @@ def local_identity(settings: Settings) -> Identity:
     return Identity.open(settings, clock_of(settings.data))
 
 
-def credential(settings: Settings, organisation: OrganisationId, roles: Sequence[Role]) -> str:
+def credential(settings: Settings, organisation: OrganisationId, roles: Sequence[Role], *, subject: str = "command") -> str:
     """A short token for one conversation. Refuses with `Invalid` when neither a token nor an organisation is given."""
     if not organisation:
         raise invalid("--token", "needed: give --token (or UPHELD_TOKEN), or --organisation to let the local issuer make one")
-    return local_identity(settings).issue(subject="command", organisation=check_organisation(organisation), roles=roles, lifetime=_LIFETIME)
+    return local_identity(settings).issue(subject=subject, organisation=check_organisation(organisation), roles=roles, lifetime=_LIFETIME)

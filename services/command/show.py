@@ -78,7 +78,7 @@ def _rows(pairs: Iterable[tuple[str, str]]) -> Table:
 
 def checks_table(checks: Sequence[Check]) -> Table:
     """What the reports had to say beside what they said."""
-    table = _table("What the reports must say", "check", "from the plan", "in the report", "")
+    table = titled_table("What the reports must say", "check", "from the plan", "in the report", "")
     for check in checks:
         table.add_row(check.what, check.expected, check.found, "[green]✓[/green]" if check.holds else "[red]✗[/red]")
     return table
@@ -86,7 +86,7 @@ def checks_table(checks: Sequence[Check]) -> Table:
 
 def assessment_table(assessment: Mapping[str, Json]) -> Group:
     """One assessment: a row an objective, and the credit."""
-    table = _table(
+    table = titled_table(
         f"{assessment['period']}  {assessment['start']} – {assessment['end']}", "objective", "target", "result", "verdict", "good / whole"
     )
     for one in assessment["objectives"]:
@@ -111,7 +111,7 @@ def _credit(credit: Mapping[str, Json] | None) -> Text:
 
 def history_table(history: Mapping[str, Json]) -> Table:
     """Every recorded step of an agreement; the JSON form has the instants to the microsecond and what caused what."""
-    table = _table("History", "", "recorded at", "what", "who", "why")
+    table = titled_table("History", "", "recorded at", "what", "who", "why")
     for entry in history["items"]:
         recorded = f"{entry['recorded_at'][:16]}Z".replace("T", " ")
         who = Text.assemble(entry["actor"], (f" ({entry['organisation']})", "dim"))
@@ -122,7 +122,7 @@ def history_table(history: Mapping[str, Json]) -> Table:
 def state_table(state: Mapping[str, Json]) -> Table:
     """The terms in force, and who signed them."""
     terms = state["terms"] or {"number": 0, "terms": {"objectives": []}}
-    table = _table(f"State: {state['status']}, terms version {terms['number']}", "objective", "indicator", "target")
+    table = titled_table(f"State: {state['status']}, terms version {terms['number']}", "objective", "indicator", "target")
     for one in terms["terms"]["objectives"]:
         table.add_row(one["name"], one["indicator"]["kind"], f"{one['comparison']} {one['target']} %")
     signed = [f"{each['signatory']} ({each['organisation']})" for each in state["signatures"] if each["terms_version"] == terms["number"]]
@@ -130,11 +130,25 @@ def state_table(state: Mapping[str, Json]) -> Table:
     return table
 
 
+def keys_table(keys: Mapping[str, Json]) -> Table:
+    """Whose keys they are, since when they sign, and why no more."""
+    table = titled_table("Keys", "id", "of", "since", "state", "verifier key")
+    for key in keys["items"]:
+        ended = f"replaced by {key['replaced_by']}" if key["replaced_by"] else "revoked"
+        state = (
+            Text(f"{ended} at {key['revoked_at']} {key['reason']}".strip(), style="red")
+            if key["revoked_at"]
+            else Text("signs", style="green")
+        )
+        table.add_row(key["id"], Text(key["subject"]), Text(key["registered_at"], no_wrap=True), state, Text(key["key"], no_wrap=True))
+    return table
+
+
 def report_view(report: Mapping[str, Json]) -> Group:
     """A report in the terminal."""
     period = report["period"]
     title = f"{report['agreement']['title']}  {period['period']}{'  (provisional)' if period['provisional'] else ''}"
-    table = _table(title, "objective", "target", "result", "previous", "verdict", "credit")
+    table = titled_table(title, "objective", "target", "result", "previous", "verdict", "credit")
     for one in report["objectives"]:
         previous = one.get("previous") or {}
         table.add_row(
@@ -155,14 +169,15 @@ def report_view(report: Mapping[str, Json]) -> Group:
 
 def settings_table(rows: Sequence[Explained]) -> Table:
     """One row a setting."""
-    table = _table("Settings", "setting", "value", "from", "meaning")
+    table = titled_table("Settings", "setting", "value", "from", "meaning")
     table.columns[0].no_wrap = True
     for row in rows:
         table.add_row(f"UPHELD_{row.name.upper()}", Text(row.value), row.source, row.meaning)
     return table
 
 
-def _table(title: str, *columns: str) -> Table:
+def titled_table(title: str, *columns: str) -> Table:
+    """Without a row yet; long texts are folded."""
     table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")

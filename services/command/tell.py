@@ -46,7 +46,7 @@ async def tell(settings: Settings, *, data: Path | None, leave: bool, console: C
     async with running(SERVICES, own, clock) as (host, shared):
         console.print(f"  the platform is up after {time.monotonic() - began:.1f} s: four services, NATS, SQLite", highlight=False)
         try:
-            play = await _play(shared, clock, console)
+            play = await _play(shared, clock, console, _keys(folder))
         except RequestFailed as failure:
             console.print(f"[red]the story broke off[/red]: {failure}", markup=True, highlight=False)
             return 1
@@ -65,9 +65,9 @@ async def tell(settings: Settings, *, data: Path | None, leave: bool, console: C
     return 0
 
 
-async def _play(shared: Platform, clock: MovableClock, console: Console) -> Play:
+async def _play(shared: Platform, clock: MovableClock, console: Console, keys: Path) -> Play:
     async with connected(shared.public_url, "") as anybody:
-        play = Play(anybody=anybody, identity=shared.identity, clock=clock, console=console)
+        play = Play(anybody=anybody, identity=shared.identity, clock=clock, console=console, keys=keys)
         await play.run()
         return play
 
@@ -86,6 +86,13 @@ def _fresh(folder: Path) -> Path:
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def _keys(folder: Path) -> Path:
+    """Where the people of the story keep their keys, made anew each time it is told."""
+    keys = folder / "signing-keys"
+    keys.mkdir(mode=0o700)
+    return keys
 
 
 def _free(host: str, wanted: int) -> int:

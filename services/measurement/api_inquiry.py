@@ -1,4 +1,4 @@
-"""The HTTP door to explanation, outlook and preview. Translation only."""
+"""The HTTP door to explanation, outlook, preview and simulation. Translation only."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from services.measurement.answers import Count, Moment, Percent, ProgressBody, R
 from services.measurement.inquiry import AskedObservations, Change, Claimed, Inquiry
 from services.measurement.parties import claimed_time
 from services.measurement.party_facts import LONGEST_TEXT
+from services.measurement.simulator import AskedSimulation, Simulator
 from services.vocabulary.period import Interval, parse_day, parse_instant, parse_period
 
 AgreementId = Annotated[str, Path(description="The agreement's id", json_schema_extra={"format": "uuid"})]
@@ -256,13 +257,62 @@ class PreviewBody(BaseModel):
     refused: list[RefusedBody] = Field(description="What of the exclusion would take no time out even when approved")
 
 
-def router(inquiry: Inquiry) -> APIRouter:
+class SimulationRequestBody(BaseModel):
+    """Terms that are proposed, over periods that were observed, both inclusive."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    agreement_id: str = Field(json_schema_extra={"format": "uuid"})
+    document: str = Field(
+        default="", max_length=_LONGEST_DOCUMENT, description="A terms document, YAML or JSON, as text; empty: the terms in force"
+    )
+    from_period: str = Field(description="The first period, in the form of the agreement's own", examples=["2026-01"])
+    to_period: str = Field(description="The last one", examples=["2026-06"])
+    side: Literal["agreed", "provider", "customer"] = Field(
+        default="agreed", description="Whose readings count; agreed: whose the terms say"
+    )
+
+
+class SimulatedPeriodBody(BaseModel):
+    """Before: what counts, as it was closed where it is; after: what the simulated terms come to."""
+
+    period: str
+    closed: bool
+    credit_in_force: str
+    credit_simulated: str
+    objectives: list[PreviewedObjectiveBody]
+
+
+class SensitivityBody(BaseModel):
+    """The same simulation with one clause left as it is in force."""
+
+    place: str = Field(examples=["objectives[uptime].target"])
+    before_json: str = Field(description="As it is in force; empty: it is not there", examples=['"99.9"'])
+    after_json: str = Field(examples=['"99.95"'])
+    credit_without: str = Field(description="Of all periods; empty: the other clauses do not stand without this one")
+    difference: str = Field(description="What this clause adds to the credit of the simulated terms, signed", examples=["1000.00"])
+    verdicts_changed: list[str] = Field(examples=[["2026-03 uptime: breached, without it met"]])
+
+
+class SimulationBody(BaseModel):
+    """Nothing was written."""
+
+    agreement_id: str
+    currency: str = Field(description="Empty: neither terms know a credit")
+    periods: list[SimulatedPeriodBody]
+    credit_in_force: str = Field(description="Of all periods")
+    credit_simulated: str
+    sensitivities: list[SensitivityBody]
+
+
+def router(inquiry: Inquiry, simulator: Simulator) -> APIRouter:
     """The routes; each one's name is its use case's, by which permissions are granted."""
     routes = APIRouter(prefix="/v1")
     _add_observations(routes, inquiry)
     _add_explanations(routes, inquiry)
     _add_outlook(routes, inquiry)
     _add_previews(routes, inquiry)
+    _add_simulations(routes, simulator)
     return routes
 
 
@@ -361,6 +411,25 @@ def _add_previews(routes: APIRouter, inquiry: Inquiry) -> None:
     async def preview_change(change: PreviewRequestBody, context: Acting) -> dict[str, object]:
         """What other terms, another exclusion or another calculator would change. Nothing is written; both parties see the same."""
         return await inquiry.preview(change.agreement_id, _change(change), caller=context.caller)
+
+
+def _add_simulations(routes: APIRouter, simulator: Simulator) -> None:
+    @routes.post(
+        "/simulations",
+        response_model=SimulationBody,
+        response_model_exclude_unset=True,
+        operation_id="simulate_terms",
+        tags=["simulations"],
+    )
+    async def simulate_terms(asked: SimulationRequestBody, context: Acting) -> dict[str, object]:
+        """What terms would have come to over the past, beside what counts, and what each clause does to it. Nothing is written."""
+        periods = AskedSimulation(
+            document=asked.document,
+            from_period=parse_period(asked.from_period, place="from_period"),
+            to_period=parse_period(asked.to_period, place="to_period"),
+            side=asked.side,
+        )
+        return await simulator.simulate(asked.agreement_id, periods, caller=context.caller)
 
 
 def _change(body: PreviewRequestBody) -> Change:

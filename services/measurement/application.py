@@ -20,8 +20,9 @@ from services.chassis.telemetry import log
 from services.measurement import marks, outlook, store, terms_copy, views
 from services.measurement.assessment import CALCULATOR_VERSION, CALCULATORS, Calculator, NotInForce, assess, measure_promised
 from services.measurement.batch import Batch
-from services.measurement.both_sides import both_sides, with_exclusions
+from services.measurement.both_sides import BothSides, both_sides, with_exclusions
 from services.measurement.case import Case
+from services.measurement.credit import BookedCredit
 from services.measurement.judgement import (
     Document,
     Event,
@@ -66,7 +67,7 @@ from services.vocabulary.period import (
 
 _DAY = 24 * HOUR
 _MARGIN = 2 * _DAY
-_READING = SECOND
+READING = SECOND
 """What is recorded while a period is being judged may be in the judgement already."""
 
 _OF_24_HOURS = frozenset({"1", "2"})
@@ -504,11 +505,25 @@ def case_of(
     added: PartyFacts | None = None,
 ) -> Case:
     """The period judged by what was known; `added` instead of what the parties added. Refuses as `assess` does."""
-    bounds = month.bounds(agreement.terms_in_force()[-1].terms.zone)
     told_by = hard_close(agreement, month, calculator=calculator)
-    sides = both_sides(connection, agreement, reach=_around(bounds), known_at=known_at, observed_by=told_by)
+    sides = both_sides(connection, agreement, reach=reach_of(agreement, month), known_at=known_at, observed_by=told_by)
     if added is not None:
         sides = replace(sides, terms=with_exclusions(agreement, added))
+    booked = views.booked(connection, agreement.id, known_at=known_at)
+    return judged(agreement, month, sides, until=until, booked=booked, calculator=calculator, calculators=calculators)
+
+
+def judged(
+    agreement: Agreement,
+    month: Period,
+    sides: BothSides,
+    *,
+    until: Instant,
+    booked: Sequence[BookedCredit],
+    calculator: str = CALCULATOR_VERSION,
+    calculators: Mapping[str, Calculator] = CALCULATORS,
+) -> Case:
+    """The period by what both sides said; of the `booked` credits those of earlier periods count. Refuses as `assess` does."""
     evidence = sides.evidence(measured_until=until)
     history = agreement.terms_in_force()
     own_days = days_of(history, month)
@@ -520,9 +535,14 @@ def case_of(
         measured_until=until,
         calculator=calculator,
         calculators=calculators,
-        booked=[each for each in views.booked(connection, agreement.id, known_at=known_at) if days_of(history, each.month) < own_days],
+        booked=[each for each in booked if days_of(history, each.month) < own_days],
     )
     return Case(assessment=assessment, terms=sides.terms, evidence=evidence, until=until, reported=sides.reported)
+
+
+def reach_of(agreement: Agreement, month: Period) -> Interval:
+    """The time that an observation may speak of and still bear on the period."""
+    return _around(month.bounds(agreement.terms_in_force()[-1].terms.zone))
 
 
 class AsStated(NamedTuple):
@@ -543,7 +563,7 @@ def as_stated(
 ) -> AsStated | None:
     """The period judged once more by what was known then; None where that does not lead to what was stated."""
     until = parse_instant(str(stated["recorded_at"]), place="recorded_at")
-    for known_at in (until, Instant(until + _READING)):
+    for known_at in (until, Instant(until + READING)):
         agreement = newest.known_at(known_at)
         if agreement is None:
             continue

@@ -73,7 +73,7 @@ def both_sides(
         terms=terms,
         provider=evidence_of(reported["provider"]),
         customer=evidence_of(reported.get("customer", NOTHING_OBSERVED)),
-        settled=tuple(_settled(each) for each in added.settlements),
+        settled=tuple(settled_of(each) for each in added.settlements),
         reach=reach,
         reported=reported,
     )
@@ -137,7 +137,8 @@ def _term(versions: Sequence[TermsInForce]) -> Interval:
     return Interval(start_of_day(versions[0].first_day, versions[0].terms.zone), min([STILL_OPEN, *ends]))
 
 
-def _settled(settlement: Settlement) -> Settled:
+def settled_of(settlement: Settlement) -> Settled:
+    """An auditor's word, as the calculator has it."""
     verdict = "down" if settlement.down else "up"
     return Settled(
         objective_id=settlement.objective_id,

@@ -229,7 +229,7 @@ class Inquiry:
 
     async def _asked(self, agreement_id: str, month: Period, known_at: Instant | None, caller: Caller) -> _Asked:
         newest = await self._measurement.visible(agreement_id, caller)
-        stated = await self._stated(newest.id, month, known_at)
+        stated = await self.stated(newest.id, month, known_at)
         if stated is None:
             until = self._now() if known_at is None else min(known_at, self._now())
             return await self._judged(newest, month, until=until, known_at=known_at)
@@ -241,7 +241,8 @@ class Inquiry:
             )
         return _Asked(case=found.case, agreement=found.agreement, known_at=found.known_at, stated=stated)
 
-    async def _stated(self, agreement_id: str, month: Period, known_at: Instant | None) -> Document | None:
+    async def stated(self, agreement_id: str, month: Period, known_at: Instant | None = None) -> Document | None:
+        """Of a closed period; None while it is open."""
         moment = None if known_at is None else datetime_of(known_at)
         told = await self._judgements.load(stream_of(agreement_id, str(month)), known_at=moment)
         return told.state.stated[-1] if told is not None and told.state.closed else None
@@ -292,8 +293,7 @@ class Inquiry:
     async def _signed(self, agreement: Agreement, change: Change) -> SignedTerms:
         """As if both parties had signed it now."""
         message = await self._reader.read_terms(change.document)
-        if (organisation_of(message, "provider"), organisation_of(message, "customer")) != (agreement.provider, agreement.customer):
-            raise invalid("document", "must be between the parties of the agreement")
+        check_parties(agreement, message)
         effective_on = change.effective_on or date.fromisoformat(message.effective_on)
         if effective_on < agreement.versions[0].effective_on:
             raise invalid("effective_on", f"must not be before the agreement's first day, {agreement.versions[0].effective_on}")
@@ -302,7 +302,7 @@ class Inquiry:
 
     async def _difference(self, agreement: Agreement, changed: _Changed, month: Period) -> Difference:
         """A closed month is compared with what was stated of it, by the calculator it was closed with unless another one is tried."""
-        stated, now = await self._stated(agreement.id, month, None), self._now()
+        stated, now = await self.stated(agreement.id, month), self._now()
         own = str(stated["calculator_version"]) if stated else CALCULATOR_VERSION
 
         def judged(connection: Connection, which: Agreement, added: PartyFacts | None, calculator: str) -> Document | None:
@@ -331,6 +331,12 @@ class _Claim:
     added: PartyFacts
     exclusion_id: str
     approval: str
+
+
+def check_parties(agreement: Agreement, message: terms_pb2.Terms) -> None:
+    """Refuses with `Invalid` terms between others."""
+    if (organisation_of(message, "provider"), organisation_of(message, "customer")) != (agreement.provider, agreement.customer):
+        raise invalid("document", "must be between the parties of the agreement")
 
 
 def _beginning(agreement: Agreement) -> Instant:

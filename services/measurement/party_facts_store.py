@@ -65,9 +65,13 @@ def added(connection: Connection, agreement_id: str, *, known_at: Instant | None
     found = sa.select(PARTY_FACTS).where(PARTY_FACTS.c.agreement_id == agreement_id).order_by(PARTY_FACTS.c.version)
     state = NOTHING_ADDED
     for row in takewhile(lambda row: known_at is None or row.recorded_at <= known_at, connection.execute(found)):
-        _, fact = _FACTS.decode(row.name, row.fact.encode())
-        state = evolve(state, Told(fact=fact, by=row.subject, recorded_at=Instant(row.recorded_at)))
+        state = evolve(state, Told(fact=read_fact(row.name, row.fact.encode()), by=row.subject, recorded_at=Instant(row.recorded_at)))
     return state
+
+
+def read_fact(name: str, document: bytes) -> Fact:
+    """Of what was stored, without its metadata."""
+    return _FACTS.decode(name, document)[1]
 
 
 def agreement_of(connection: Connection, exclusion_id: str) -> str | None:

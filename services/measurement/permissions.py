@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from services.chassis.log_doors import PERMISSIONS as LOG_PERMISSIONS
 from services.vocabulary.identity import Role
 
 READERS = frozenset(Role)
@@ -14,6 +15,7 @@ PREVIEWERS = frozenset({Role.SERVICE_MANAGER, Role.AUDITOR})
 SETTLERS = frozenset({Role.AUDITOR})
 
 PERMISSIONS: Mapping[str, frozenset[Role]] = {
+    **LOG_PERMISSIONS,
     "report_observations": REPORTERS,
     "list_observations": READERS,
     "list_assessments": READERS,
@@ -30,5 +32,7 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
     "explain_assessment": READERS,
     "get_timeline": READERS,
     "get_outlook": READERS,
+    "export_bundle_part": READERS,
     "preview_change": PREVIEWERS,
+    "simulate_terms": PREVIEWERS,
 }

@@ -19,6 +19,7 @@ from services.measurement.batch import Batch
 from services.measurement.inquiry import AskedObservations, Change, Claimed, Inquiry
 from services.measurement.intake import Collection
 from services.measurement.parties import Body, Parties, claimed_time, parse_number
+from services.measurement.simulator import AskedSimulation, Simulator
 from services.measurement.terms_copy import Agreement
 from services.measurement.wire import SignedTerms, assessment_message, result_message
 from services.vocabulary.errors import Invalid, Violation
@@ -37,10 +38,11 @@ _TO_DAY = "2199-12-31"
 class MeasurementRpc(MeasurementServicer):
     """The calls of measurement.proto."""
 
-    def __init__(self, measurement: Measurement, parties: Parties, inquiry: Inquiry, *, clock: Clock) -> None:
+    def __init__(self, measurement: Measurement, parties: Parties, inquiry: Inquiry, simulator: Simulator, *, clock: Clock) -> None:
         self._measurement = measurement
         self._parties = parties
         self._inquiry = inquiry
+        self._simulator = simulator
         self._clock = clock
 
     async def ReportObservations(
@@ -189,6 +191,16 @@ class MeasurementRpc(MeasurementServicer):
     async def PreviewChange(self, request: measurement_pb2.PreviewChangeRequest, context: Call) -> measurement_pb2.Preview:
         found = await self._inquiry.preview(request.agreement_id, _change(request), caller=context_of(context).caller)
         return ParseDict(found, measurement_pb2.Preview())
+
+    async def SimulateTerms(self, request: measurement_pb2.SimulateTermsRequest, context: Call) -> measurement_pb2.Simulation:
+        asked = AskedSimulation(
+            document=request.document,
+            from_period=parse_period(request.from_period, place="from_period"),
+            to_period=parse_period(request.to_period, place="to_period"),
+            side=request.side,
+        )
+        found = await self._simulator.simulate(request.agreement_id, asked, caller=context_of(context).caller)
+        return ParseDict(found, measurement_pb2.Simulation())
 
 
 class AgreementsDesk:

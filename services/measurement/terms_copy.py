@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cached_property
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -80,6 +81,10 @@ class Agreement:
         return self.versions[0].recorded_at
 
     def terms_in_force(self) -> tuple[TermsInForce, ...]:
+        return self._in_force
+
+    @cached_property
+    def _in_force(self) -> tuple[TermsInForce, ...]:
         return in_force(self.versions, last_day=self.last_day)
 
     def known_at(self, instant: Instant | None) -> Agreement | None:

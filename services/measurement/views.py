@@ -81,14 +81,12 @@ def booked(connection: Connection, agreement_id: str, *, known_at: Instant | Non
     if known_at is not None:
         found = found.where(BOOKED.c.recorded_at <= known_at)
     newest = {row.period: row for row in connection.execute(found.order_by(BOOKED.c.period, BOOKED.c.revision))}
-    return [
-        BookedCredit(
-            month=_period(row.period),
-            amount=Money(Decimal(row.amount), row.currency),
-            charge=Money(Decimal(row.charge), row.currency),
-        )
-        for row in newest.values()
-    ]
+    return [booked_credit(row.period, amount=row.amount, charge=row.charge, currency=row.currency) for row in newest.values()]
+
+
+def booked_credit(period: str, *, amount: str, charge: str, currency: str) -> BookedCredit:
+    """From the texts of a document."""
+    return BookedCredit(month=_period(period), amount=Money(Decimal(amount), currency), charge=Money(Decimal(charge), currency))
 
 
 def _period(text: str) -> Period:

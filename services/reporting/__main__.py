@@ -7,16 +7,21 @@ import asyncio
 from upheld.measurement.v1.measurement_pb2_grpc import MeasurementStub
 from upheld.reporting.v1.reports_pb2_grpc import add_ReportsServicer_to_server
 
+from services.chassis import sealer
+from services.chassis.checkpoints import CheckpointsHeard
 from services.chassis.consumer import Consumer, DatabaseInbox
 from services.chassis.database import Database
 from services.chassis.event_store import EventStore
 from services.chassis.events import Registry
 from services.chassis.follower import Follower, Projection
 from services.chassis.http import create_app, seal
+from services.chassis.log_doors import path_of
+from services.chassis.log_keys import LogKeys
 from services.chassis.relay import Relay
 from services.chassis.repository import Repository
 from services.chassis.rpc import client
 from services.chassis.service import Platform, Service
+from services.chassis.service_log import service_log
 from services.reporting import api, bus, portal, rpc, views
 from services.reporting.application import SERVICE, Issuer, Reports
 from services.reporting.issue import EVENTS, Issued, ReportIssued, evolve
@@ -27,19 +32,22 @@ VERSION = "1.0"
 DOCS = """What was promised, what was kept and what was done about it, for each agreement and period.
 
 A report is issued when a period is closed, once more for each restatement, and never changed. `live=true` adds what is known since."""
-PATHS = (api.PREFIX, portal.PREFIX)
+PATHS = (api.PREFIX, portal.PREFIX, path_of(SERVICE))
 
 
 async def compose(platform: Platform) -> Service:
     """Opens the stores; nothing runs yet."""
     settings, broker, clock = platform.settings, platform.broker, platform.clock
     store = await asyncio.to_thread(EventStore[ReportIssued].open, SERVICE, settings, Registry(EVENTS))
-    database = await asyncio.to_thread(Database.open, SERVICE, settings, views.metadata)
+    database = await asyncio.to_thread(Database.open, SERVICE, settings, views.metadata, sealer.METADATA)
+    log = await service_log(SERVICE, platform, store, database)
     read = views.Views(database)
     repository: Repository[Issued, ReportIssued] = Repository(store, lambda issued, recorded: evolve(issued, recorded.event))
     measuring = rpc.MeasurementByGrpc(client(platform, "measurement", MeasurementStub, calling=SERVICE))
+    checkpoints = CheckpointsHeard("measurement", broker, LogKeys.at(settings).of("measurement"))
     reports = Reports(views=read, measuring=measuring, clock=clock)
-    issuer = Issuer(views=read, repository=repository, clock=clock)
+    issuer = Issuer(views=read, repository=repository, log=bus.MeasurementLog(checkpoints), clock=clock)
+    await checkpoints.tell(issuer.poke)
     pages = Pages()
 
     app = create_app(SERVICE, title="Upheld reporting", version=VERSION, platform=platform, permissions=PERMISSIONS, docs=DOCS)
@@ -48,10 +56,12 @@ async def compose(platform: Platform) -> Service:
         portal.routes(reports, pages, identity=platform.identity, clock=clock, secure=platform.public_url.startswith("https://"))
     )
     app.add_middleware(portal.ForPeople, pages=pages)
+    app.include_router(log.routes)
     seal(app, PERMISSIONS)
 
     servicer = rpc.ReportsRpc(reports)
-    follower = Follower(SERVICE, store, [Projection(SERVICE, database, views.report_issued), Relay(SERVICE, broker, bus.translate)])
+    projection = Projection(SERVICE, database, views.report_issued)
+    follower = Follower(SERVICE, store, [projection, Relay(SERVICE, broker, bus.translate), log.sealer])
     consumers = [
         Consumer(SERVICE, source, broker, DatabaseInbox(database), handlers, clock=clock, use_inbox=settings.inbox)
         for source, handlers in bus.handlers(database, issuer.poke).items()
@@ -67,9 +77,10 @@ async def compose(platform: Platform) -> Service:
         paths=PATHS,
         permissions=PERMISSIONS,
         servicers=((rpc.SERVICE, lambda server: add_ReportsServicer_to_server(servicer, server)),),
-        runners=(follower, *consumers, issuer),
+        runners=(follower, log.publisher, *consumers, issuer),
         checks={
             "events": store.check,
+            "log": log.sealer.check,
             "views": database.check,
             **{consumer.name: consumer.check for consumer in consumers},
         },

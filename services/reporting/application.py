@@ -20,6 +20,7 @@ from services.chassis.telemetry import current_traceparent, span
 from services.reporting.issue import Issued, ReportIssued, issue, stream_of
 from services.reporting.material import Agreement, Assessment, EarlyWarning, Improvement, PeriodResult, time_of
 from services.reporting.report import (
+    LogPart,
     Report,
     ReportBeingIssued,
     ReportNotFound,
@@ -29,6 +30,7 @@ from services.reporting.report import (
     has_run,
     is_fully_told,
     report,
+    sealed,
     since,
 )
 from services.reporting.views import Due, IssuedReport, Views
@@ -202,20 +204,42 @@ class Reports:
         return instant_text(instant_of(self._clock.now()))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Sealed:
+    """Measurement's newest checkpoint: every event of it up to `position` is in the log."""
+
+    position: int
+    log: LogPart
+
+
+class MeasurementLog(Protocol):
+    """What measurement's log says last; None where nothing is known of it now."""
+
+    async def newest(self) -> Sealed | None: ...
+
+
 class Issuer:
     """Issues a report for every closed period that lacks one, in the order of periods and revisions. Runs until cancelled.
 
     A result may arrive before the terms it was judged by, which come from another service, or before its breaches: it is left for later
-    until they are there. For a breach that was never told the report waits `patience_s` of real time, then tells what is known.
+    until they are there, and until measurement's log has what closed the period. For a breach that was never told and for a checkpoint the
+    report waits `patience_s` of real time, then tells what is known.
     """
 
     name = "issuer"
 
     def __init__(
-        self, *, views: Views, repository: Repository[Issued, ReportIssued], clock: Clock, patience_s: float = _PATIENCE_S
+        self,
+        *,
+        views: Views,
+        repository: Repository[Issued, ReportIssued],
+        log: MeasurementLog,
+        clock: Clock,
+        patience_s: float = _PATIENCE_S,
     ) -> None:
         self._views = views
         self._repository = repository
+        self._log = log
         self._clock = clock
         self._patience_s = patience_s
         self._first_seen: dict[Due, float] = {}
@@ -252,15 +276,20 @@ class Issuer:
         if agreement is None or result is None or not agreement.knows(result.assessment.terms_versions):
             return False
         told = is_fully_told(agreement, result.assessment, await self._views.breaches(due.agreement_id, due.period))
-        if not told and monotonic() - self._first_seen[due] < self._patience_s:
+        log = await self._sealed(due)
+        if not (told and log) and monotonic() - self._first_seen[due] < self._patience_s:
             return False
         with span("issue report", traceparent=_parent(due), service=SERVICE):
-            await self._issued(due, agreement, result)
+            await self._issued(due, agreement, result, log)
         return True
 
-    async def _issued(self, due: Due, agreement: Agreement, result: PeriodResult) -> None:
+    async def _sealed(self, due: Due) -> LogPart | None:
+        newest = await self._log.newest()
+        return newest.log if newest is not None and newest.position >= await self._views.position_of(due.event_id) else None
+
+    async def _issued(self, due: Due, agreement: Agreement, result: PeriodResult, log: LogPart | None) -> None:
         context = _context(due, recorded_at=self._clock.now())
-        made = await _made(self._views, agreement, result, known_at=instant_text(instant_of(context.recorded_at)))
+        made = sealed(await _made(self._views, agreement, result, known_at=instant_text(instant_of(context.recorded_at))), log)
         wanted = ReportIssued(
             agreement_id=due.agreement_id,
             period=due.period,

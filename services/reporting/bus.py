@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
@@ -13,13 +14,16 @@ from upheld.improvement.v1 import events_pb2 as improvement
 from upheld.measurement.v1 import events_pb2 as measurement
 from upheld.reporting.v1 import events_pb2 as reporting
 
+from services.chassis.checkpoints import CheckpointsHeard
 from services.chassis.consumer import Handler
 from services.chassis.context import Context
 from services.chassis.database import Database, accept
 from services.chassis.events import Recorded
 from services.chassis.relay import Outgoing
 from services.reporting import views, wire
+from services.reporting.application import Sealed
 from services.reporting.issue import ReportIssued
+from services.reporting.report import LogPart
 from services.reporting.views import Heard
 
 M = TypeVar("M", bound=Message)
@@ -44,6 +48,21 @@ def handlers(database: Database, heard: Callable[[], None]) -> dict[str, list[Ha
             takes("improvement-changed", improvement.ImprovementChanged, lambda c, m, _: views.improvement_changed(c, m)),
         ],
     }
+
+
+class MeasurementLog:
+    """What measurement's log says last."""
+
+    def __init__(self, checkpoints: CheckpointsHeard) -> None:
+        self._checkpoints = checkpoints
+
+    async def newest(self) -> Sealed | None:
+        heard = await self._checkpoints.newest()
+        if heard is None:
+            return None
+        said = heard.checkpoint
+        log = LogPart(name=said.origin, size=said.size, root=base64.b64encode(said.root).decode(), key=str(heard.key))
+        return Sealed(position=heard.position, log=log)
 
 
 def translate(recorded: Recorded[ReportIssued]) -> Outgoing:

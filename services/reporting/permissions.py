@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from services.chassis.identity import PUBLIC
+from services.chassis.log_doors import PERMISSIONS as LOG_PERMISSIONS
 from services.vocabulary.identity import Role
 
 _EVERYBODY = frozenset(Role)
 
 PERMISSIONS: Mapping[str, frozenset[Role]] = {
+    **LOG_PERMISSIONS,
     "list_reports": _EVERYBODY,
     "get_report": _EVERYBODY,
     "get_report_page": _EVERYBODY,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from fractions import Fraction
 from typing import Literal
@@ -375,8 +375,18 @@ class ImprovementPart:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LogPart:
+    """Measurement's signed log when the report was issued: what closed the period is in it. `root` is base64, `key` a verifier key."""
+
+    name: str
+    size: int
+    root: str
+    key: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Provenance:
-    """Where the figures come from and how anybody can make them again."""
+    """Where the figures come from and how anybody can make them again. `log` is None where no checkpoint was known in time."""
 
     calculator_version: str
     tz_database: str = ""
@@ -387,6 +397,7 @@ class Provenance:
     assessment_path: str
     history_path: str
     report_path: str
+    log: LogPart | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -441,6 +452,11 @@ def report(
         improvements=tuple(improvement_part(improvement, terms) for improvement in _bearing_on(assessment, improvements)),
         provenance=_provenance(assessment, known_at=known_at),
     )
+
+
+def sealed(of: Report, log: LogPart | None) -> Report:
+    """The same report, naming the log that its figures are in."""
+    return replace(of, provenance=replace(of.provenance, log=log))
 
 
 def document(of: Report) -> bytes:

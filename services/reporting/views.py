@@ -16,7 +16,7 @@ from upheld.agreements.v1.terms_pb2 import Terms as TermsMessage
 from upheld.improvement.v1.events_pb2 import ImprovementChanged
 from upheld.measurement.v1.events_pb2 import ObjectiveAtRisk, ObjectiveBreached, PeriodClosed, PeriodRestated
 
-from services.chassis.database import Database, upsert
+from services.chassis.database import INBOX, Database, upsert
 from services.chassis.events import Recorded
 from services.reporting import wire
 from services.reporting.issue import ReportIssued
@@ -375,6 +375,11 @@ class Views:
         newest_first = (period_days.c.first_day.desc(), period_days.c.day_after.desc())
         query = query.order_by(*newest_first, reports.c.agreement_id, reports.c.period, reports.c.revision.desc()).limit(limit)
         return await self._database.read(lambda connection: [_issued(row) for row in connection.execute(query).all()])
+
+    async def position_of(self, event_id: str) -> int:
+        """Where an event that was heard stands among its service's; 0: not known."""
+        found = sa.select(sa.func.max(INBOX.c.position)).where(INBOX.c.event_id == event_id)
+        return await self._database.read(lambda connection: connection.execute(found).scalar() or 0)
 
     async def due(self) -> list[Due]:
         """Closed periods whose report is missing, in the order they are to be issued."""

@@ -28,6 +28,7 @@ _ID_BYTES = 4
 _TIME_BYTES = 8
 _MOST_SIGNATURES = 100
 _NAME = re.compile(r"[^\s+]{1,200}")
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 _SIZE = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
 _COSIGNED = "cosignature/v1\ntime {}\n{}"
 
@@ -125,6 +126,10 @@ class Signer:
     def note(self, text: str) -> Note:
         return Note(text, (self.sign(text),))
 
+    def check(self, note: Note) -> None:
+        """Refuses with `BadNote` a note that is not its own."""
+        verify(note, self.key)
+
     def cosign(self, checkpoint: str, *, at: int) -> Signature:
         """As a witness; `at` are POSIX seconds."""
         message = _COSIGNED.format(at, _signable(checkpoint)).encode()
@@ -151,12 +156,12 @@ def parse_note(text: str) -> Note:
     body, blank, lines = text.rpartition("\n\n")
     if not blank or not lines.endswith("\n") or not body:
         raise BadNote("note", "must be a text, an empty line, and signature lines")
-    if any(ord(each) < ord(" ") and each != "\n" for each in text):
+    if _CONTROL.search(text):
         raise BadNote("note", "must hold no control characters")
     signatures = lines[:-1].split("\n")
     if len(signatures) > _MOST_SIGNATURES:
         raise BadNote("note", f"must have at most {_MOST_SIGNATURES} signatures")
-    return Note(body + "\n", tuple(_parse_signature(line) for line in signatures))
+    return Note(body + "\n", tuple(parse_signature(line) for line in signatures))
 
 
 def parse_checkpoint(text: str) -> Checkpoint:
@@ -201,7 +206,8 @@ def _cosigned(note: Note, each: Signature, key: VerifierKey) -> Cosigned:
     raise BadNote("signature", f"of the witness {key.name} is not of these bytes")
 
 
-def _parse_signature(line: str) -> Signature:
+def parse_signature(line: str) -> Signature:
+    """Of a line below a note, without its end."""
     dash, _, rest = line.partition(" ")
     name, _, encoded = rest.partition(" ")
     if dash != "—":

@@ -13,10 +13,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache, lru_cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Literal, NamedTuple, NewType, Protocol, assert_never
-from zoneinfo import ZoneInfo
-
-import tzdata
+from zoneinfo import ZoneInfo, available_timezones
 
 from services.vocabulary.errors import invalid
 
@@ -30,10 +29,19 @@ SECOND = 1_000_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 
-TZ_DATABASE = tzdata.IANA_VERSION
-"""The version of the time zone database that every civil time is expanded with: "2026a"."""
 
-_PACKAGE = files("tzdata")
+def _locked_database() -> tuple[Traversable | None, str]:
+    try:
+        import tzdata
+    except ModuleNotFoundError:
+        return None, ""
+    return files(tzdata), tzdata.IANA_VERSION
+
+
+_PACKAGE, TZ_DATABASE = _locked_database()
+"""The version of the time zone database that every civil time is expanded with: "2026a". Empty where it is not installed, as where only
+proofs are checked: then the machine's own zones count, and no figure is computed."""
+
 _ZONES: dict[str, ZoneInfo] = {}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -115,6 +123,8 @@ class _Zone(ZoneInfo):
 @cache
 def zone_names() -> frozenset[str]:
     """Every name that the time zone database has."""
+    if _PACKAGE is None:
+        return frozenset(available_timezones())
     return frozenset(_PACKAGE.joinpath("zones").read_text("ascii").split())
 
 
@@ -125,6 +135,8 @@ def _zone(name: str) -> ZoneInfo:
         return known
     if name not in zone_names():
         raise KeyError(name)
+    if _PACKAGE is None:
+        return _ZONES.setdefault(name, _Zone(name))
     with _PACKAGE.joinpath("zoneinfo", *name.split("/")).open("rb") as data:
         return _ZONES.setdefault(name, _Zone.from_file(data, key=name))
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import grpc.aio
 import httpx2
@@ -21,11 +22,12 @@ from services.agreements import agreement as rules
 from services.agreements.__main__ import compose
 from services.agreements.agreement import Agreement, Fact
 from services.agreements.document import read_document
-from services.agreements.terms import Node, Terms, digest, parse_terms
+from services.agreements.terms import Node, Terms, parse_terms
 from services.chassis.clock import MovableClock
 from services.chassis.service import Host, Platform, platform
 from services.chassis.settings import Settings
 from services.vocabulary.identity import OrganisationId, Role
+from tests.signing import keyring_of, note_for, note_under, registration
 
 if TYPE_CHECKING:
     from upheld.agreements.v1.agreements_pb2_grpc import AgreementsAsyncStub
@@ -34,6 +36,7 @@ PROVIDER = OrganisationId("nordwind-hosting")
 CUSTOMER = OrganisationId("bank-am-markt")
 AUDITOR = OrganisationId("bafin-examiner")
 STRANGER = OrganisationId("somebody-else")
+AGREEMENT = UUID("0b6c4a52-7d8e-4c38-9d57-0d3d5c6f3a01")
 JANUARY_5 = "2026-01-05T09:00:00Z"
 MARCH_9 = datetime(2026, 3, 9, 12, tzinfo=UTC)
 
@@ -96,11 +99,16 @@ def proposed(agreed: Terms = TERMS) -> Agreement:
     return then(agreement, rules.propose(agreement, by=PROVIDER))
 
 
+def signs(agreement: Agreement, *, by: OrganisationId, signatory: str) -> tuple[Fact, ...]:
+    """What waits for signatures, with a key that is registered."""
+    note = note_under(agreement, AGREEMENT, by, signatory) if agreement.pending else ""
+    return rules.sign(agreement, agreement_id=AGREEMENT, note=note, keyring=keyring_of(by, signatory), by=by, signatory=signatory)
+
+
 def signed_by_both(agreement: Agreement, *, recorded_at: str = JANUARY_5) -> Agreement:
     """What waits for signatures, signed by the customer and then by the provider."""
     for organisation in (CUSTOMER, PROVIDER):
-        assert agreement.pending is not None
-        facts = rules.sign(agreement, named_digest=agreement.pending.digest, by=organisation, signatory=f"signatory of {organisation}")
+        facts = signs(agreement, by=organisation, signatory=f"signatory of {organisation}")
         agreement = then(agreement, facts, recorded_at=recorded_at)
     return agreement
 
@@ -131,6 +139,11 @@ class Answer:
         return int(self.headers["etag"].strip('"'))
 
 
+def subject_of(organisation: str, *roles: Role) -> str:
+    """Who carries a token of these roles."""
+    return f"{organisation}/{'+'.join(roles)}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Running:
     """The service behind its real doors, with a clock that can be moved."""
@@ -143,7 +156,7 @@ class Running:
 
     def token(self, organisation: str, *roles: Role) -> str:
         return self.platform.identity.issue(
-            subject=f"{organisation}/{'+'.join(roles)}", organisation=organisation, roles=roles, lifetime=timedelta(days=3650)
+            subject=subject_of(organisation, *roles), organisation=organisation, roles=roles, lifetime=timedelta(days=3650)
         )
 
     def metadata(self, organisation: str, *roles: Role) -> tuple[tuple[str, str], ...]:
@@ -177,12 +190,25 @@ class Running:
         headers = {"idempotency-key": idempotency_key} if idempotency_key else {}
         return await self.ask("POST", "/v1/agreements", yaml_of(change), media_type="application/yaml", headers=headers)
 
-    async def sign(self, path: str, wanted_digest: str, version: int) -> Answer:
+    async def note(self, agreement: Mapping[str, Any], *roles: Role, by: OrganisationId) -> str:
+        """Under what waits for signatures, with a key that is registered; of whoever carries a token of these roles."""
+        subject = subject_of(by, *(roles or (Role.SIGNATORY,)))
+        authorization = f"Bearer {self.token(by, *(roles or (Role.SIGNATORY,)))}"
+        body = {"note": registration(by, subject)}
+        registered = await self.http.post("/v1/keys", json=body, headers={"authorization": authorization})
+        assert registered.status_code == 201, registered.text
+        return note_for(agreement, by, subject)
+
+    async def sign_for(self, agreement: Mapping[str, Any], by: OrganisationId, *, headers: Mapping[str, str] | None = None) -> Answer:
+        """What waits for signatures, by one side."""
+        body, path = {"note": await self.note(agreement, by=by)}, f"/v1/agreements/{agreement['id']}/signatures"
+        return await self.ask("POST", path, body, by=by, role=Role.SIGNATORY, version=agreement["version"], headers=headers)
+
+    async def sign(self, agreement: Mapping[str, Any]) -> Answer:
         """By both, the customer first; answers what the second got."""
-        body = {"digest": wanted_digest}
-        first = await self.ask("POST", f"{path}/signatures", body, by=CUSTOMER, role=Role.SIGNATORY, version=version)
+        first = await self.sign_for(agreement, CUSTOMER)
         assert first.status == 200, first.body
-        return await self.ask("POST", f"{path}/signatures", body, by=PROVIDER, role=Role.SIGNATORY, version=first.version)
+        return await self.sign_for(first.body, PROVIDER)
 
     async def activate(self, change: Change = lambda _: None) -> tuple[str, Answer]:
         """The path of a new active agreement and the last answer."""
@@ -190,7 +216,7 @@ class Running:
         assert draft.status == 201, draft.body
         path = draft.headers["location"]
         on_the_table = await self.ask("POST", f"{path}/proposal", version=draft.version)
-        return path, await self.sign(path, digest(terms(change)), on_the_table.version)
+        return path, await self.sign(on_the_table.body)
 
 
 @asynccontextmanager

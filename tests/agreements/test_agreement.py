@@ -43,6 +43,7 @@ from services.agreements.agreement import (
 from services.agreements.terms import canonical_json, digest
 from services.vocabulary.identity import OrganisationId
 from tests.agreements.support import (
+    AGREEMENT,
     AUDITOR,
     CUSTOMER,
     MARCH_9,
@@ -56,9 +57,11 @@ from tests.agreements.support import (
     drafted,
     proposed,
     signed_by_both,
+    signs,
     terms,
     then,
 )
+from tests.signing import note_under, signer
 
 BETTER = terms(availability_of("99.95"))
 BEST = terms(availability_of("99.99"))
@@ -140,11 +143,11 @@ def test_either_party_withdraws_a_proposal_and_it_is_a_draft_again() -> None:
 
 
 def test_signatures_on_what_was_withdrawn_do_not_count_for_what_is_proposed_next() -> None:
-    once = then(proposed(), rules.sign(proposed(), named_digest=digest(TERMS), by=PROVIDER, signatory="Ole"))
+    once = then(proposed(), signs(proposed(), by=PROVIDER, signatory="Ole"))
     again = then(once, rules.withdraw(once, by=CUSTOMER))
     again = then(again, rules.propose(again, by=CUSTOMER))
     assert again.signatures == ()
-    assert rules.sign(again, named_digest=digest(TERMS), by=CUSTOMER, signatory="Marta")[1:] == ()
+    assert signs(again, by=CUSTOMER, signatory="Marta")[1:] == ()
 
 
 def test_a_withdrawn_amendment_leaves_the_agreement_active() -> None:
@@ -158,21 +161,31 @@ def test_where_nothing_is_proposed_nothing_is_withdrawn_and_nothing_signed(stage
     with pytest.raises(NothingProposed):
         rules.withdraw(stage(), by=PROVIDER)
     with pytest.raises(NothingProposed):
-        rules.sign(stage(), named_digest=digest(TERMS), by=PROVIDER, signatory="Ole")
+        signs(stage(), by=PROVIDER, signatory="Ole")
 
 
 # sign
 
 
 def test_the_first_signature_puts_nothing_in_force() -> None:
-    facts = rules.sign(proposed(), named_digest=digest(TERMS), by=CUSTOMER, signatory="Marta")
-    assert facts == (Signed(terms_version=1, digest=digest(TERMS), role="customer", organisation=CUSTOMER, signatory="Marta"),)
+    facts = signs(proposed(), by=CUSTOMER, signatory="Marta")
+    assert facts == (
+        Signed(
+            terms_version=1,
+            digest=digest(TERMS),
+            role="customer",
+            organisation=CUSTOMER,
+            signatory="Marta",
+            key=str(signer(CUSTOMER, "Marta").key),
+            note=note_under(proposed(), AGREEMENT, CUSTOMER, "Marta"),
+        ),
+    )
     assert then(proposed(), facts).status == "proposed"
 
 
 def test_the_second_signature_activates_the_first_version() -> None:
-    once = then(proposed(), rules.sign(proposed(), named_digest=digest(TERMS), by=CUSTOMER, signatory="Marta"))
-    signed, activated = rules.sign(once, named_digest=digest(TERMS), by=PROVIDER, signatory="Ole")
+    once = then(proposed(), signs(proposed(), by=CUSTOMER, signatory="Marta"))
+    signed, activated = signs(once, by=PROVIDER, signatory="Ole")
     assert isinstance(signed, Signed)
     assert activated == Activated(terms_version=1, document=canonical_json(TERMS), digest=digest(TERMS), effective_on=date(2026, 1, 1))
     assert active().status == "active"
@@ -181,19 +194,19 @@ def test_the_second_signature_activates_the_first_version() -> None:
 
 def test_a_signature_that_names_other_terms_is_refused_and_told_the_right_digest() -> None:
     with pytest.raises(DigestDiffers) as refused:
-        rules.sign(proposed(), named_digest=digest(BETTER), by=CUSTOMER, signatory="Marta")
+        rules.sign(proposed(), agreement_id=AGREEMENT, note="", keyring=None, named_digest=digest(BETTER), by=CUSTOMER, signatory="Marta")
     assert refused.value.proposed == digest(TERMS)
 
 
 def test_each_side_signs_once() -> None:
-    once = then(proposed(), rules.sign(proposed(), named_digest=digest(TERMS), by=CUSTOMER, signatory="Marta"))
+    once = then(proposed(), signs(proposed(), by=CUSTOMER, signatory="Marta"))
     with pytest.raises(AlreadySigned):
-        rules.sign(once, named_digest=digest(TERMS), by=CUSTOMER, signatory="somebody else of the bank")
+        signs(once, by=CUSTOMER, signatory="somebody else of the bank")
 
 
 def test_an_auditor_signs_nothing() -> None:
     with pytest.raises(NotAParty):
-        rules.sign(proposed(), named_digest=digest(TERMS), by=AUDITOR, signatory="Examiner")
+        rules.sign(proposed(), agreement_id=AGREEMENT, note="", keyring=None, by=AUDITOR, signatory="Examiner")
 
 
 # amend
@@ -216,8 +229,8 @@ def test_an_amendment_waits_for_both_signatures() -> None:
 
 def test_the_second_signature_on_an_amendment_carries_its_reason_and_its_date() -> None:
     pending = amendment_proposed(active(), BETTER, effective_on=MAY)
-    once = then(pending, rules.sign(pending, named_digest=digest(BETTER), by=PROVIDER, signatory="Ole"))
-    _, fact = rules.sign(once, named_digest=digest(BETTER), by=CUSTOMER, signatory="Marta")
+    once = then(pending, signs(pending, by=PROVIDER, signatory="Ole"))
+    _, fact = signs(once, by=CUSTOMER, signatory="Marta")
     assert isinstance(fact, Amended)
     assert (fact.terms_version, fact.effective_on, fact.reason) == (2, MAY, "Agreed in the review")
 
@@ -320,7 +333,7 @@ def test_an_amendment_that_waits_falls_with_a_termination() -> None:
     pending = amendment_proposed(active(), BETTER, effective_on=MAY)
     ended = then(pending, rules.terminate(pending, last_day=MAY, by=CUSTOMER, recorded_at=MARCH_9))
     with pytest.raises(NothingProposed):
-        rules.sign(ended, named_digest=digest(BETTER), by=CUSTOMER, signatory="Marta")
+        signs(ended, by=CUSTOMER, signatory="Marta")
 
 
 # expire

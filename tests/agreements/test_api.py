@@ -39,7 +39,7 @@ def test_an_agreement_is_drafted_proposed_signed_by_both_and_active(tmp_path: Pa
         proposed = await service.ask("POST", f"{path}/proposal", version=1)
         assert (proposed.status, proposed.body["status"]) == (200, "proposed")
         assert proposed.body["pending"]["digest"] == digest(TERMS)
-        signed = await service.sign(path, proposed.body["pending"]["digest"], proposed.version)
+        signed = await service.sign(proposed.body)
         assert (signed.status, signed.body["status"], signed.version) == (200, "active", 5)
         assert [each["role"] for each in signed.body["signatures"]] == ["customer", "provider"]
         assert signed.body["terms"]["terms"]["objectives"][0]["target"] == "99.9"
@@ -101,7 +101,7 @@ def test_an_agreement_of_others_answers_404_whatever_is_asked_of_it(tmp_path: Pa
             await service.ask("PUT", f"{path}/draft", text, media_type=yaml, by=STRANGER, version=7),
             await service.ask("POST", f"{path}/proposal", by=STRANGER, version=1),
             await service.ask("POST", f"{path}/withdrawal", by=STRANGER, version=1),
-            await service.ask("POST", f"{path}/signatures", {"digest": "0" * 64}, by=STRANGER, role=Role.SIGNATORY, version=1),
+            await service.ask("POST", f"{path}/signatures", {"note": "x"}, by=STRANGER, role=Role.SIGNATORY, version=1),
             await service.ask("POST", f"{path}/amendments?effective_on=2026-05-01", text, media_type=yaml, by=STRANGER, version=1),
             await service.ask("POST", f"{path}/termination", {"last_day": "2026-06-30"}, by=STRANGER, version=1),
             await service.ask("GET", f"/v1/agreements/{uuid4()}"),
@@ -168,13 +168,10 @@ def test_a_repeated_draft_with_the_same_key_is_the_same_agreement(tmp_path: Path
 def test_a_repeated_signature_with_the_same_key_answers_the_first_time_again(tmp_path: Path) -> None:
     async def scene(service: Running) -> None:
         path = (await service.draft()).headers["location"]
-        await service.ask("POST", f"{path}/proposal", version=1)
-        body = {"digest": digest(TERMS)}
+        proposed = await service.ask("POST", f"{path}/proposal", version=1)
 
         async def sign() -> Answer:
-            return await service.ask(
-                "POST", f"{path}/signatures", body, role=Role.SIGNATORY, version=2, headers={"idempotency-key": "mine"}
-            )
+            return await service.sign_for(proposed.body, PROVIDER, headers={"idempotency-key": "mine"})
 
         first, again = await sign(), await sign()
         assert (first.status, first.version, first.body) == (200, 3, again.body)
@@ -196,7 +193,7 @@ def test_an_amendment_signed_by_both_counts_from_its_date_and_the_past_stays_rea
             headers={"x-reason": "Agreed in the service review"},
         )
         assert (amendment.status, amendment.body["pending"]["number"]) == (200, 2)
-        amended = await service.sign(path, amendment.body["pending"]["digest"], amendment.version)
+        amended = await service.sign(amendment.body)
         assert amended.body["terms"]["number"] == 2
         assert amended.body["terms"]["reason"] == "Agreed in the service review"
 
@@ -300,14 +297,14 @@ def test_the_openapi_document_names_every_use_case_and_refers_to_nothing_that_is
 def test_the_provider_cannot_sign_for_the_customer(tmp_path: Path) -> None:
     async def scene(service: Running) -> None:
         path = (await service.draft()).headers["location"]
-        await service.ask("POST", f"{path}/proposal", version=1)
-        body = {"digest": digest(TERMS)}
-        first = await service.ask("POST", f"{path}/signatures", body, by=PROVIDER, role=Role.SIGNATORY, version=2)
-        second = await service.ask("POST", f"{path}/signatures", body, by=PROVIDER, role=Role.SIGNATORY, version=first.version)
+        proposed = await service.ask("POST", f"{path}/proposal", version=1)
+        first = await service.sign_for(proposed.body, PROVIDER)
+        second = await service.sign_for(first.body, PROVIDER)
+        body = {"note": await service.note(first.body, by=CUSTOMER)}
         assert (second.status, second.body["code"]) == (409, "already-signed")
         manager = await service.ask("POST", f"{path}/signatures", body, by=CUSTOMER, version=first.version)
         assert (manager.status, manager.body["code"]) == (403, "role-not-permitted")
-        wrong = await service.ask("POST", f"{path}/signatures", {"digest": "0" * 64}, by=CUSTOMER, role=Role.SIGNATORY, version=3)
+        wrong = await service.ask("POST", f"{path}/signatures", {**body, "digest": "0" * 64}, by=CUSTOMER, role=Role.SIGNATORY, version=3)
         assert (wrong.status, wrong.body["code"]) == (409, "digest-differs")
 
     play(tmp_path, scene)

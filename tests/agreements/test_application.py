@@ -7,8 +7,9 @@ from pathlib import Path
 from uuid import uuid4
 
 from services.agreements import views
-from services.agreements.agreement import FACTS, Fact
 from services.agreements.application import Agreements
+from services.agreements.keyring_application import Keyrings
+from services.agreements.stored import STORED, UPCASTERS, Stored
 from services.chassis.context import Context
 from services.chassis.database import Database
 from services.chassis.event_store import EventStore
@@ -21,9 +22,10 @@ from tests.agreements.support import AUDITOR, MARCH_9, PROVIDER, TERMS, terms
 def test_a_page_leaves_out_what_the_caller_may_see_no_more(tmp_path: Path) -> None:
     async def scene() -> None:
         settings = Settings(data=tmp_path)
-        store = await asyncio.to_thread(EventStore[Fact].open, "agreements", settings, Registry(FACTS))
+        store = await asyncio.to_thread(EventStore[Stored].open, "agreements", settings, Registry(STORED, upcasters=UPCASTERS))
         database = await asyncio.to_thread(Database.open, "agreements", settings, views.METADATA)
-        agreements = Agreements(store, views.AgreementList(database))
+        listing = views.AgreementList(database)
+        agreements = Agreements(store, listing, Keyrings(store, listing))
         auditor = Caller(subject="eva", organisation=AUDITOR, roles=frozenset({Role.AUDITOR}))
         manager = Caller(subject="ida", organisation=PROVIDER, roles=frozenset({Role.SERVICE_MANAGER}))
 

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from uuid import UUID
 
 import pytest
 from google.protobuf.message import Message
 from upheld.agreements.v1 import events_pb2
 
 from services.agreements.agreement import (
-    FACTS,
     Activated,
     Amended,
     AmendmentProposed,
     Drafted,
     Expired,
-    Fact,
     Proposed,
     Revised,
     Signed,
@@ -26,22 +24,34 @@ from services.agreements.agreement import (
     Withdrawn,
 )
 from services.agreements.bus import translate
+from services.agreements.keys import KeyRegistered, KeyRevoked, KeyRotated
+from services.agreements.stored import STORED, UPCASTERS, Stored
 from services.agreements.terms import canonical_json, digest
 from services.agreements.wire import terms_of
 from services.chassis.events import Metadata, Recorded, Registry
-from tests.agreements.support import CUSTOMER, PROVIDER, TERMS
+from tests.agreements.support import AGREEMENT, CUSTOMER, PROVIDER, TERMS, proposed
+from tests.signing import note_under, registration, rotation, signer
 
 GOLDEN = Path(__file__).parents[1] / "contracts" / "agreements"
-REGISTRY: Registry[Fact] = Registry(FACTS)
-AGREEMENT = UUID("0b6c4a52-7d8e-4c38-9d57-0d3d5c6f3a01")
+REGISTRY: Registry[Stored] = Registry(STORED, upcasters=UPCASTERS)
 DOCUMENT, DIGEST = canonical_json(TERMS), digest(TERMS)
 
-SPOKEN: dict[str, Fact] = {
+SIGNED = Signed(
+    terms_version=1,
+    digest=DIGEST,
+    role="customer",
+    organisation=CUSTOMER,
+    signatory="Marta",
+    key=str(signer(CUSTOMER, "Marta").key),
+    note=note_under(proposed(), AGREEMENT, CUSTOMER, "Marta"),
+)
+FIRST, SECOND = (signer(CUSTOMER, "Marta", number=number).key for number in (1, 2))
+SPOKEN: dict[str, Stored] = {
     "agreement.drafted.v1": Drafted(document=DOCUMENT, digest=DIGEST, drafted_by=PROVIDER),
     "agreement.revised.v1": Revised(document=DOCUMENT, digest=DIGEST, revised_by=CUSTOMER),
     "agreement.proposed.v1": Proposed(terms_version=1, digest=DIGEST, proposed_by=PROVIDER),
     "agreement.withdrawn.v1": Withdrawn(terms_version=1, digest=DIGEST, withdrawn_by=CUSTOMER),
-    "agreement.signed.v1": Signed(terms_version=1, digest=DIGEST, role="customer", organisation=CUSTOMER, signatory="Marta"),
+    "agreement.signed.v2": SIGNED,
     "agreement.activated.v1": Activated(terms_version=1, document=DOCUMENT, digest=DIGEST, effective_on=date(2026, 1, 1)),
     "agreement.amendment-proposed.v1": AmendmentProposed(
         terms_version=2, document=DOCUMENT, digest=DIGEST, effective_on=date(2026, 5, 1), reason="Review", proposed_by=CUSTOMER
@@ -49,10 +59,18 @@ SPOKEN: dict[str, Fact] = {
     "agreement.amended.v1": Amended(terms_version=2, document=DOCUMENT, digest=DIGEST, effective_on=date(2026, 5, 1), reason="Review"),
     "agreement.terminated.v1": Terminated(last_day=date(2026, 6, 30), provider=PROVIDER, terminated_by=CUSTOMER),
     "agreement.expired.v1": Expired(last_day=date(2026, 12, 31), provider=PROVIDER),
+    "keyring.key-registered.v1": KeyRegistered(
+        organisation=CUSTOMER, subject="Marta", key=str(FIRST), note=registration(CUSTOMER, "Marta")
+    ),
+    "keyring.key-rotated.v1": KeyRotated(
+        organisation=CUSTOMER, subject="Marta", replaced=FIRST.id.hex(), key=str(SECOND), note=rotation(CUSTOMER, "Marta")
+    ),
+    "keyring.key-revoked.v1": KeyRevoked(organisation=CUSTOMER, key_id=SECOND.id.hex(), revoked_by="Jon", reason="Has left"),
 }
+OLDER: dict[str, tuple[str, Stored]] = {"agreement.signed.v1": ("agreement.signed.v2", replace(SIGNED, key="", note=""))}
 
 
-def recorded(fact: Fact) -> Recorded[Fact]:
+def recorded(fact: Stored) -> Recorded[Stored]:
     metadata = Metadata(
         event_id="e1",
         recorded_at="2026-03-09T12:00:00Z",
@@ -68,7 +86,7 @@ def recorded(fact: Fact) -> Recorded[Fact]:
 
 
 def test_every_stored_fact_has_a_golden_file_and_every_file_a_fact() -> None:
-    assert {path.stem for path in GOLDEN.glob("*.json")} == set(REGISTRY.names) == set(SPOKEN)
+    assert {path.stem for path in GOLDEN.glob("*.json")} == set(REGISTRY.names) == {*SPOKEN, *OLDER}
 
 
 @pytest.mark.parametrize("name", SPOKEN)
@@ -76,6 +94,11 @@ def test_what_was_stored_once_still_means_the_same(name: str) -> None:
     stored = (GOLDEN / f"{name}.json").read_bytes()
     assert REGISTRY.decode(name, stored) == (name, SPOKEN[name])
     assert json.loads(REGISTRY.encode(SPOKEN[name])) == json.loads(stored)
+
+
+@pytest.mark.parametrize("name", OLDER)
+def test_what_was_stored_in_an_older_shape_is_read_as_its_newest(name: str) -> None:
+    assert REGISTRY.decode(name, (GOLDEN / f"{name}.json").read_bytes()) == OLDER[name]
 
 
 def test_a_step_of_a_negotiation_stays_private() -> None:

@@ -15,8 +15,22 @@ from services.agreements.permissions import PERMISSIONS
 from services.agreements.rpc import SERVICE
 from services.agreements.terms import canonical_json, digest
 from services.agreements.wire import terms_of
-from services.vocabulary.identity import Role
-from tests.agreements.support import CUSTOMER, DOCUMENT, PROVIDER, STRANGER, TERMS, Running, availability_of, play, soon, terms, yaml_of
+from services.vocabulary.identity import OrganisationId, Role
+from tests.agreements.support import (
+    CUSTOMER,
+    DOCUMENT,
+    PROVIDER,
+    STRANGER,
+    TERMS,
+    Running,
+    availability_of,
+    play,
+    soon,
+    subject_of,
+    terms,
+    yaml_of,
+)
+from tests.signing import note_for, registration
 
 T = TypeVar("T")
 
@@ -28,6 +42,16 @@ async def refused(call: Awaitable[object]) -> grpc.StatusCode:
         await call
     code: grpc.StatusCode = failed.value.code()
     return code
+
+
+async def sign(service: Running, agreement_id: str, by: OrganisationId) -> messages.Agreement:
+    """What waits for signatures, with a key that was registered at the same door."""
+    roles = (Role.SERVICE_MANAGER, Role.SIGNATORY)
+    whose, subject = service.metadata(by, *roles), subject_of(by, *roles)
+    await service.stub.RegisterKey(messages.RegisterKeyRequest(note=registration(by, subject)), metadata=whose)
+    state = await service.ask("GET", f"/v1/agreements/{agreement_id}", by=by)
+    note = note_for(state.body, by, subject)
+    return await service.stub.SignAgreement(messages.SignAgreementRequest(agreement_id=agreement_id, note=note), metadata=whose)
 
 
 def test_a_document_is_read_without_being_kept(tmp_path: Path) -> None:
@@ -63,9 +87,9 @@ def test_an_agreement_lives_its_life_over_grpc(tmp_path: Path) -> None:
         proposed = await stub.ProposeAgreement(messages.ProposeAgreementRequest(agreement_id=draft.id), metadata=provider)
         await stub.WithdrawProposal(messages.WithdrawProposalRequest(agreement_id=draft.id), metadata=customer)
         proposed = await stub.ProposeAgreement(messages.ProposeAgreementRequest(agreement_id=draft.id), metadata=customer)
-        sign = messages.SignAgreementRequest(agreement_id=draft.id, digest=proposed.pending.digest)
-        await stub.SignAgreement(sign, metadata=customer)
-        active = await stub.SignAgreement(sign, metadata=provider)
+        await sign(service, draft.id, CUSTOMER)
+        active = await sign(service, draft.id, PROVIDER)
+        assert {each.digest for each in active.signatures} == {proposed.pending.digest}
         assert (active.status, [each.role for each in active.signatures]) == ("active", ["customer", "provider"])
 
         amendment = await stub.ProposeAmendment(
@@ -74,9 +98,9 @@ def test_an_agreement_lives_its_life_over_grpc(tmp_path: Path) -> None:
             ),
             metadata=customer,
         )
-        sign = messages.SignAgreementRequest(agreement_id=draft.id, digest=amendment.pending.digest)
-        await stub.SignAgreement(sign, metadata=customer)
-        amended = await stub.SignAgreement(sign, metadata=provider)
+        assert amendment.pending.number == 2
+        await sign(service, draft.id, CUSTOMER)
+        amended = await sign(service, draft.id, PROVIDER)
         assert (amended.terms.number, amended.terms.effective_on) == (2, "2026-02-15")
 
         span = messages.GetTermsInForceRequest(agreement_id=draft.id, from_day="2026-02-01", to_day="2026-02-28")
@@ -114,8 +138,8 @@ def test_refusals_have_the_status_of_their_kind(tmp_path: Path) -> None:
         assert await refused(stub.GetAgreement(read, metadata=stranger)) == code.NOT_FOUND
         assert await refused(stub.GetAgreement(messages.GetAgreementRequest(agreement_id="x"), metadata=manager)) == code.NOT_FOUND
         assert await refused(stub.GetAgreement(read)) == code.UNAUTHENTICATED
-        sign = messages.SignAgreementRequest(agreement_id=draft.id, digest="0" * 64)
-        assert await refused(stub.SignAgreement(sign, metadata=manager)) == code.PERMISSION_DENIED
+        signing = messages.SignAgreementRequest(agreement_id=draft.id, note="x")
+        assert await refused(stub.SignAgreement(signing, metadata=manager)) == code.PERMISSION_DENIED
         broken = messages.DraftAgreementRequest(document="upheld: terms/v1")
         assert await refused(stub.DraftAgreement(broken, metadata=manager)) == code.INVALID_ARGUMENT
         absurd = messages.GetTermsInForceRequest(agreement_id=draft.id, from_day="2026-02-01", to_day="2026-01-01")

@@ -8,7 +8,9 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from uuid import UUID
 
-from services.agreements.agreement import FACTS, Drafted, Expired, Fact, Proposed, Revised, Terminated, Withdrawn
+from services.agreements.agreement import Drafted, Expired, Proposed, Revised, Terminated, Withdrawn
+from services.agreements.keys import KeyRegistered
+from services.agreements.stored import STORED, Stored
 from services.agreements.terms import canonical_json, digest
 from services.agreements.views import METADATA, AgreementList, Listed, apply
 from services.chassis.context import Context
@@ -19,6 +21,7 @@ from services.chassis.follower import Projection
 from services.chassis.settings import Settings
 from services.vocabulary.identity import Caller, OrganisationId, Role
 from tests.agreements.support import AUDITOR, CUSTOMER, PROVIDER, STRANGER, TERMS, terms
+from tests.signing import registration, signer
 
 ONE, TWO = UUID(int=1), UUID(int=2)
 SERVICE = Caller(subject="s", organisation=OrganisationId("upheld"), roles=frozenset({Role.SERVICE}))
@@ -35,12 +38,13 @@ def caller(organisation: OrganisationId) -> Caller:
     return Caller(subject="x", organisation=organisation, roles=frozenset({Role.VIEWER}))
 
 
-def listed(data: Path, facts: Sequence[tuple[UUID, Fact]], who: Caller, *, times: int = 1) -> list[Listed]:
+def listed(data: Path, facts: Sequence[tuple[UUID, Stored]], who: Caller, *, times: int = 1) -> list[Listed]:
     """What the caller's list holds once the facts were taken, so many times over."""
 
     async def act() -> list[Listed]:
         settings = Settings(data=data)
-        store, database = EventStore.open("agreements", settings, Registry(FACTS)), Database.open("agreements", settings, METADATA)
+        store = EventStore[Stored].open("agreements", settings, Registry(STORED))
+        database = Database.open("agreements", settings, METADATA)
         context = Context(caller=who, recorded_at=datetime(2026, 3, 9, tzinfo=UTC), correlation_id="c")
         versions = dict.fromkeys((stream for stream, _ in facts), 0)
         for stream, fact in facts:
@@ -64,6 +68,13 @@ def test_a_line_follows_its_agreement(tmp_path: Path) -> None:
     assert (line.last_day, line.terms_version, line.updated_at) == ("", 0, "2026-03-09T00:00:00Z")
 
 
+def test_keys_of_the_parties_are_no_line_of_the_list(tmp_path: Path) -> None:
+    note = registration(CUSTOMER, "Marta")
+    key = KeyRegistered(organisation=CUSTOMER, subject="Marta", key=str(signer(CUSTOMER, "Marta").key), note=note)
+    (line,) = listed(tmp_path, [(ONE, DRAFTED), (TWO, key), (ONE, PROPOSED)], caller(CUSTOMER))
+    assert (line.id, line.status, line.version) == (str(ONE), "proposed", 2)
+
+
 def test_what_ended_says_on_which_day(tmp_path: Path) -> None:
     two, one = listed(tmp_path, [(ONE, DRAFTED), (TWO, DRAFTED), (ONE, EXPIRED), (TWO, TERMINATED)], SERVICE)
     assert (one.status, one.last_day) == ("expired", "2026-12-31")
@@ -80,5 +91,5 @@ def test_who_is_no_auditor_any_more_sees_it_no_more(tmp_path: Path) -> None:
 
 
 def test_facts_told_again_change_nothing(tmp_path: Path) -> None:
-    facts: list[tuple[UUID, Fact]] = [(ONE, DRAFTED), (TWO, DRAFTED), (ONE, PROPOSED), (TWO, TERMINATED)]
+    facts: list[tuple[UUID, Stored]] = [(ONE, DRAFTED), (TWO, DRAFTED), (ONE, PROPOSED), (TWO, TERMINATED)]
     assert listed(tmp_path / "a", facts, SERVICE) == listed(tmp_path / "b", facts, SERVICE, times=3)

@@ -31,8 +31,13 @@ def test_every_benchmark_prints_its_ratio() -> None:
         *(
             f"{what}, {database}, against {peer}"
             for database, raw in databases.items()
-            for what in ("events appended by 32 savers", "events replayed")
+            for what in ("events appended by 32 savers", "events loaded", "events replayed")
             for peer in ("the bare library", raw)
+        ),
+        *(
+            f"commands {manner}, {database}, sealed, against not sealed"
+            for database in databases
+            for manner in ("one after the other", "32 at once")
         ),
         "a month of one-minute counters judged",
         "a month of one-minute statuses judged",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
@@ -238,6 +238,9 @@ class _HearsOfNoCommit:
     def rows(self, statement: str, *params: object) -> list[Row]:
         return self._log.rows(statement, *params)
 
+    def each(self, statement: str, *params: object) -> Generator[Row]:
+        return self._log.each(statement, *params)
+
     def close(self) -> None:
         self._log.close()
 
@@ -319,11 +322,15 @@ def test_a_full_disk_acknowledges_nothing_and_when_there_is_room_again_the_servi
             disk = store._log.datastore._writer._sqlite_conn  # type: ignore[attr-defined]
             (pages,) = disk.execute("PRAGMA page_count").fetchone()
             disk.execute(f"PRAGMA max_page_count={pages + 8}")
-            answers = await asyncio.gather(*(opened(store, uuid4(), *[Counted(by=1)] * 20) for _ in range(32)), return_exceptions=True)
-            assert all(isinstance(answer, Unavailable) for answer in answers)
-            assert await store.last_position() == 1
+            appends = (opened(store, uuid4(), *[Counted(by=1)] * 200) for _ in range(8))
+            answers = await asyncio.gather(*appends, return_exceptions=True)
+            told = "the event store of tallies cannot be written now: the disk is full"
+            assert {str(answer) for answer in answers if isinstance(answer, Unavailable)} == {told}
+            assert len(answers) == sum(isinstance(answer, Unavailable) for answer in answers)
+            assert (await store.last_position(), await store.check()) == (1, told)
             disk.execute("PRAGMA max_page_count=1000000")
             assert [each.position for each in await opened(store, uuid4())] == [2]
+            assert await store.check() == ""
 
     asyncio.run(story())
 

@@ -54,7 +54,7 @@ async def sealing(settings: Settings, signer: Signer = LOG) -> AsyncIterator[Sea
     kept = settings.data / "tallies.checkpoint"
     async with opened_store(settings) as store, opened_database(settings, "tallies", chassis.METADATA) as database:
         sealer = Sealer("tallies", store, database, signer=signer, clock=SystemClock(), kept=kept)
-        log = SealedLog("tallies", database, key=signer.key, witnesses=lambda: [WITNESS.witness_key])
+        log = SealedLog("tallies", database, signer=signer, witnesses=lambda: [WITNESS.witness_key])
         yield Sealing(store=store, database=database, sealer=sealer, log=log, kept=kept)
 
 

@@ -73,6 +73,9 @@ def test_a_file_that_cannot_be_used_is_told(monkeypatch: pytest.MonkeyPatch, tmp
         ("public_url", "example.org", "https://"),
         ("issuer", "", "at least 1 character"),
         ("jwks", "http://idp.example/keys", "https"),
+        ("log_origin", "upheld example", "without spaces and plus signs"),
+        ("log_origin", "upheld+example", "without spaces and plus signs"),
+        ("log_origin", "", "1 to 100 characters"),
     ],
 )
 def test_a_bad_value_is_told_with_its_name_and_the_rule(monkeypatch: pytest.MonkeyPatch, name: str, value: str, rule: str) -> None:
@@ -120,7 +123,7 @@ def test_the_table_has_a_row_with_a_meaning_for_every_setting_and_no_secret() ->
         ("UPHELD_HTTPPORT", "UPHELD_HTTPPORT is no setting and changes nothing; did you mean UPHELD_HTTP_PORT?"),
         ("upheld_fiel", "upheld_fiel is no setting and changes nothing; did you mean UPHELD_FILE?"),
         ("UPHELD_TOKENS", "UPHELD_TOKENS is no setting and changes nothing; did you mean UPHELD_TOKEN?"),
-        ("UPHELD_ORIGINS", "UPHELD_ORIGINS is no setting and changes nothing"),
+        ("UPHELD_ORIGINS", "UPHELD_ORIGINS is no setting and changes nothing; did you mean UPHELD_LOG_ORIGIN?"),
         ("UPHELD_", "UPHELD_ is no setting and changes nothing"),
     ],
 )

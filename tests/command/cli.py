@@ -56,9 +56,7 @@ def agreed(reach: Reach, terms: str) -> str:
     drafted = manager.post("/v1/agreements", terms, kind="application/yaml")
     path = f"/v1/agreements/{drafted['id']}"
     state = manager.post(f"{path}/proposal", version=drafted["version"])
-    digest = state["pending"]["digest"]
     for organisation in (CUSTOMER, PROVIDER):
-        signatory = person(reach, organisation, Role.SIGNATORY)
-        state = signatory.post(f"{path}/signatures", {"digest": digest}, version=state["version"])
+        state = person(reach, organisation, Role.SIGNATORY).sign(state)
     assert state["status"] == "active", state
     return str(drafted["id"])

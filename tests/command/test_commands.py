@@ -160,8 +160,8 @@ def test_history_tells_every_step_with_who_and_for_whom(running: Running) -> Non
     steps = [
         ("agreement.drafted.v1", PROVIDER),
         ("agreement.proposed.v1", PROVIDER),
-        ("agreement.signed.v1", CUSTOMER),
-        ("agreement.signed.v1", PROVIDER),
+        ("agreement.signed.v2", CUSTOMER),
+        ("agreement.signed.v2", PROVIDER),
         ("agreement.activated.v1", PROVIDER),
     ]
     told = [line for line in printed if " agreement." in line]

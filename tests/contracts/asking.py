@@ -28,7 +28,7 @@ from services.chassis.service import Platform, Service, platform
 from services.chassis.settings import Settings
 from services.command.host import SERVICES, composer
 from services.vocabulary.identity import Role
-from tests.contracts.platform import GROUND, LAST_MONTH, MONTH, OBJECTIVE, RUNNING_MONTH, SERVICE, SLO, TERMS, House, observations
+from tests.contracts.platform import GROUND, LAST_MONTH, MONTH, OBJECTIVE, PROVIDER, RUNNING_MONTH, SERVICE, SLO, TERMS, House, observations
 
 Door = Literal["http", "grpc"]
 About = Literal["a thing", "a list", "new terms", "a settlement", "one's own"]
@@ -97,7 +97,7 @@ async def composed_at(nats_url: str, data: Path) -> Composed:
 def routes_of(service: Service) -> Iterator[Operation]:
     """Every route of the app with each of its methods, as the framework has them."""
     for route in iter_route_contexts(service.app.routes):
-        name, path = name_of(route), str(route.path)
+        name, path = name_of(route), re.sub(r":\w+}", "}", str(route.path))
         roles, about = {**DOCS_PERMISSIONS, **service.permissions}[name], _about(name, _needed(route))
         for method in sorted(route.methods or {"GET"}):
             yield Operation(door="http", service=service.name, name=name, method=method, path=path, roles=roles, about=about)
@@ -124,7 +124,13 @@ def _needed(route: RouteContext) -> set[str]:
 def _about(name: str, needed: set[str]) -> About:
     if name == "settle_dispute":
         return "a settlement"
-    if needed & {"agreement_id", "improvement_id", "exclusion_id"} or name in ("claim_exclusion", "preview_change"):
+    if name == "rotate_key":
+        return "one's own"
+    if needed & {"agreement_id", "improvement_id", "exclusion_id", "key_id"} or name in (
+        "claim_exclusion",
+        "preview_change",
+        "simulate_terms",
+    ):
         return "a thing"
     if name.startswith("list_") or name == "portal_home":
         return "a list"
@@ -158,6 +164,12 @@ def values_of(house: House) -> dict[str, str]:
         "objective_id": OBJECTIVE,
         "period": str(MONTH),
         "number": "1",
+        "version": "1",
+        "path": "0/000.p/1",
+        "bundle": "000.p/1",
+        "size": "1",
+        **{f"{service}.size": str(house.sealed(service)) for service in SERVICES},
+        "signature": "no witness's",
         "from": "1",
         "to": "1",
         "start": f"{MONTH.first_day}T00:00:00Z",
@@ -168,12 +180,17 @@ def values_of(house: House) -> dict[str, str]:
         "last_day": str(RUNNING_MONTH.next.first_day),
         "from_day": str(MONTH.first_day),
         "to_day": str(LAST_MONTH.first_day),
+        "from_period": str(MONTH),
+        "to_period": str(LAST_MONTH),
         "implemented_on": str(LAST_MONTH.first_day),
         "recommendation_id": house.recommendation_id,
         "description": "A standby database",
         "owner": "Rea Vogel",
         "due_on": str(LAST_MONTH.first_day),
         "digest": house.digest,
+        "note": house.key_note,
+        "key_id": house.key_id,
+        "organisation": PROVIDER,
         "document": TERMS,
         "form": "openslo",
         "source": "probe",
@@ -185,7 +202,8 @@ def values_of(house: House) -> dict[str, str]:
 
 def request_of(operation: Operation, values: Values) -> Request:
     """What a permitted caller would send. A change names the version 1, which is never the newest: it changes nothing."""
-    path = re.sub(r"{(\w+)}", lambda found: quote(values[found[1]], safe=""), operation.path)
+    own = {name: values.get(f"{operation.service}.{name}", told) for name, told in values.items()}
+    path = re.sub(r"{(\w+)}", lambda found: quote(own[found[1]], safe=""), operation.path)
     media_type, content = _content(operation, values)
     headers = {"Content-Type": media_type} if media_type else {}
     if operation.method not in ("GET", "HEAD"):
@@ -201,6 +219,7 @@ def request_of(operation: Operation, values: Values) -> Request:
 
 _QUERIES: Mapping[str, Sequence[str]] = {
     "list_assessments": ("agreement_id",),
+    "list_keys": ("organisation",),
     "list_observations": ("agreement_id", "service", "start", "end"),
     "list_exclusions": ("agreement_id",),
     "list_disputes": ("agreement_id", "period"),
@@ -208,20 +227,26 @@ _QUERIES: Mapping[str, Sequence[str]] = {
     "diff_terms": ("from", "to"),
     "export_agreement": ("form",),
     "import_terms": ("form",),
+    "get_log_consistency": ("from", "to"),
     "propose_amendment": ("effective_on",),
     "report_observations": ("source", "batch"),
 }
 _BODIES: Mapping[str, Sequence[str]] = {
-    "sign_agreement": ("digest",),
+    "sign_agreement": ("note", "digest"),
+    "register_key": ("note",),
+    "rotate_key": ("note",),
+    "revoke_key": ("reason",),
     "terminate_agreement": ("last_day",),
     "plan_improvement": ("recommendation_id", "description", "owner", "due_on"),
     "record_implementation": ("implemented_on",),
     "verify_improvement": ("after_start", "after_end"),
     "claim_exclusion": ("agreement_id", "exclusion_class", "service", "start", "end", "reason"),
     "preview_change": ("agreement_id", "document", "effective_on"),
+    "simulate_terms": ("agreement_id", "document", "from_period", "to_period"),
     "approve_exclusion": ("reason",),
     "refuse_exclusion": ("reason",),
     "withdraw_exclusion": ("reason",),
+    "cosign_checkpoint": ("size", "signature"),
     "settle_dispute": ("agreement_id", "objective_id", "start", "end", "down", "reason"),
 }
 
@@ -261,7 +286,7 @@ def message_of(operation: Operation, values: Values) -> Message:
 
 def _filled(message: Message, values: Values) -> Message:
     for each in message.DESCRIPTOR.fields:
-        if each.name in ("expected_version", "from_version", "to_version"):
+        if each.name in ("expected_version", "from_version", "to_version", "version"):
             setattr(message, each.name, 1)
         elif each.type == FieldDescriptor.TYPE_MESSAGE and not each.is_repeated:
             _filled(getattr(message, each.name), values)
@@ -357,16 +382,20 @@ class Connected:
         method = descriptor_of(operation)
         metadata = (("authorization", f"Bearer {token}"),) if token else ()
         try:
-            told = self._callable(operation, method)(iter([request]) if method.client_streaming else request, metadata=metadata, timeout=20)
+            answered = self._callable(operation, method)(
+                iter([request]) if method.client_streaming else request, metadata=metadata, timeout=20
+            )
+            told = next(answered) if method.server_streaming else answered
         except grpc.RpcError as refused:
             return _refusal(refused)
         lists = [each.name for each in method.output_type.fields if each.is_repeated]
         items = len(getattr(told, lists[0])) if operation.about == "a list" else None
         return Answer(status="OK", code="", text=str(MessageToDict(told)), items=items)
 
-    def _callable(self, operation: Operation, method: MethodDescriptor) -> Callable[..., Message]:
+    def _callable(self, operation: Operation, method: MethodDescriptor) -> Callable[..., Any]:
         if operation.path not in self._calls:
-            shape = self.channel.stream_unary if method.client_streaming else self.channel.unary_unary
+            one: Callable[..., Any] = self.channel.unary_stream if method.server_streaming else self.channel.unary_unary
+            shape: Callable[..., Any] = self.channel.stream_unary if method.client_streaming else one
             self._calls[operation.path] = shape(
                 operation.path,
                 request_serializer=lambda message: message.SerializeToString(),

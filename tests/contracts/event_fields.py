@@ -16,7 +16,8 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Literal, NewType, Union, get_args, get_origin, get_type_hints
 
-from services.agreements.agreement import FACTS
+from services.agreements.stored import STORED as AGREED
+from services.agreements.stored import UPCASTERS
 from services.improvement.improvement import NAMES
 from services.measurement.stored import STORED
 from services.reporting.issue import EVENTS
@@ -26,12 +27,12 @@ Fields = dict[str, str]
 
 PINNED = Path(__file__).parent / "event-fields.json"
 STORED_EVENTS: Mapping[str, Mapping[str, type]] = {
-    "agreements": FACTS,
+    "agreements": AGREED,
     "improvement": NAMES,
     "measurement": STORED,
     "reporting": EVENTS,
 }
-UPCAST: Mapping[str, Collection[str]] = {}
+UPCAST: Mapping[str, Collection[str]] = {"agreements": UPCASTERS.keys()}
 """The old names that a service's upcasters lead on to newer ones."""
 
 _DEFAULT = " = default"

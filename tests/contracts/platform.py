@@ -8,17 +8,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from services.transparency.note import parse_checkpoint, parse_note
 from services.vocabulary.identity import Role
 from services.vocabulary.period import MINUTE, Instant, Month, instant_text, month_of, parse_zone
 from services.vocabulary.period import instant_of as instant
 from tests.journeys.people import Person, token, until
 from tests.journeys.processes import Reach, one_process
+from tests.signing import registration
 
 ZONE = parse_zone("Europe/Zurich")
 RUNNING_MONTH = month_of(instant(datetime.now(UTC)), ZONE)
 LAST_MONTH = RUNNING_MONTH.previous
 MONTH = LAST_MONTH.previous
 PROVIDER, CUSTOMER, AUDITOR, STRANGER = "alpine-hosting", "lake-bank", "glacier-audit", "somebody-else"
+FORMER = "former"
 SERVICE, OBJECTIVE, GROUND = "payments", "availability", "migration"
 TITLE = "Payments platform of the lake"
 PEOPLE = (Role.ADMINISTRATOR, Role.SERVICE_MANAGER, Role.SIGNATORY, Role.OPERATOR, Role.VIEWER, Role.AUDITOR)
@@ -75,7 +78,8 @@ spec:
 class House:
     """A platform with one agreement in force, one month closed with a breach, one improvement, one report and a month that runs.
 
-    The customer has claimed an exclusion that the provider is still to approve.
+    The customer has claimed an exclusion that the provider is still to approve. Of the provider's keys one is revoked; `key_note`
+    registered it.
     """
 
     reach: Reach
@@ -84,9 +88,16 @@ class House:
     improvement_id: str
     recommendation_id: str
     exclusion_id: str
+    key_id: str
+    key_note: str
 
     def person(self, organisation: str, *roles: Role, subject: str = "somebody") -> Person:
         return Person(reach=self.reach, token=token(self.reach.data, organisation, *roles, subject=subject))
+
+    def sealed(self, service: str) -> int:
+        """The size of a checkpoint of the service's log."""
+        answer = until(lambda: self.manager.ask("GET", f"/v1/log/{service}/checkpoint"), lambda told: told.status_code == 200)
+        return parse_checkpoint(parse_note(answer.text).text).size
 
     @property
     def manager(self) -> Person:
@@ -145,6 +156,8 @@ def _furnished(reach: Reach) -> House:
         improvement_id=improvement["id"],
         recommendation_id=improvement["recommendations"][0]["id"],
         exclusion_id=_claimed(customer, agreement_id),
+        key_id=_revoked(person(PROVIDER, FORMER)),
+        key_note=registration(PROVIDER, FORMER),
     )
 
 
@@ -159,12 +172,16 @@ def _claimed(customer: Person, agreement_id: str) -> str:
     return claimed
 
 
+def _revoked(person: Person) -> str:
+    key = person.post("/v1/keys", {"note": registration(PROVIDER, FORMER)})
+    revoked: str = person.post(f"/v1/keys/{key['id']}/revocation", {"reason": "Has left"})["id"]
+    return revoked
+
+
 def _agreed(provider: Person, customer: Person) -> tuple[str, str]:
     drafted = provider.post("/v1/agreements", TERMS, kind="application/yaml")
     path = f"/v1/agreements/{drafted['id']}"
     proposed = provider.post(f"{path}/proposal", version=drafted["version"])
-    digest = proposed["pending"]["digest"]
-    signed = customer.post(f"{path}/signatures", {"digest": digest}, version=proposed["version"])
-    active = provider.post(f"{path}/signatures", {"digest": digest}, version=signed["version"])
+    active = provider.sign(customer.sign(proposed))
     assert active["status"] == "active"
-    return drafted["id"], digest
+    return drafted["id"], proposed["pending"]["digest"]

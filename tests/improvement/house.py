@@ -151,6 +151,9 @@ class FakeMeasurement(MeasurementServicer):
     async def ListObservations(self, request: object, context: Call) -> measurement_pb2.ListObservationsResponse:
         raise NotFound("not asked here")
 
+    async def SimulateTerms(self, request: object, context: Call) -> measurement_pb2.Simulation:
+        raise NotFound("not asked here")
+
     async def ClaimExclusion(self, request: object, context: Call) -> measurement_pb2.Exclusion:
         raise NotFound("not asked here")
 

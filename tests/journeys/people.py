@@ -19,6 +19,7 @@ from services.chassis.identity import Identity
 from services.chassis.settings import Settings
 from services.vocabulary.identity import OrganisationId, Role
 from tests.journeys.processes import Reach
+from tests.signing import bearer_of, note_for, registration
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -76,6 +77,16 @@ class Person:
         )
         assert answer.status_code in (200, 201), answer.text
         return answer.json()
+
+    def sign(self, agreement: Json) -> Json:
+        """What waits for signatures in this answer, with a key of one's own; answers what came of it."""
+        return self.post(f"/v1/agreements/{agreement['id']}/signatures", {"note": self.note(agreement)}, version=agreement["version"])
+
+    def note(self, agreement: Json) -> str:
+        """The signature itself; its key is registered."""
+        organisation, subject = bearer_of(self.token)
+        self.post("/v1/keys", {"note": registration(organisation, subject)})
+        return note_for(agreement, organisation, subject)
 
     def call(self, service: str, stub: Callable[[grpc.Channel], S], ask: Callable[[S, Mapping[str, Any]], T]) -> T:
         """One conversation over a real channel; `ask` gets the stub and the options every call takes."""

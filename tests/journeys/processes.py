@@ -16,10 +16,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx2
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from services.chassis.nats import nats_server_path
 from services.command.host import SERVICES
+from services.transparency.note import Signer
 
+WITNESS = Signer("witness.example", Ed25519PrivateKey.from_private_bytes(b"w" * 32))
+"""Known to a platform that is started as one process."""
 UPHELD = str(Path(sys.executable).with_name("upheld"))
 PATIENCE_S = 60.0
 
@@ -38,13 +42,21 @@ class Reach:
     def origin(self, path: str) -> str:
         """The origin that serves a path."""
         owners = {
-            "agreements": ("/v1/agreements",),
-            "measurement": ("/v1/observations", "/v1/assessments", "/v1/measurements", "/v1/exclusions", "/v1/disputes", "/v1/previews"),
+            "agreements": ("/v1/agreements", "/v1/keys"),
+            "measurement": (
+                "/v1/observations",
+                "/v1/assessments",
+                "/v1/measurements",
+                "/v1/exclusions",
+                "/v1/disputes",
+                "/v1/previews",
+                "/v1/simulations",
+            ),
             "improvement": ("/v1/improvements",),
             "reporting": ("/v1/reports", "/portal"),
         }
         for service, prefixes in owners.items():
-            if path.startswith((*prefixes, f"/docs/{service}", f"/openapi/{service}")):
+            if path.startswith((*prefixes, f"/v1/log/{service}", f"/docs/{service}", f"/openapi/{service}")):
                 return self.http[service]
         raise AssertionError(f"no service serves {path}")
 
@@ -117,7 +129,9 @@ def one_process(*, database_url: str = "", otlp_endpoint: str = "", data: Path |
             "UPHELD_NATS_PORT": str(nats),
             "UPHELD_OTLP_ENDPOINT": otlp_endpoint,
             "UPHELD_CLOSE_CHECK_EVERY_S": "1",
+            "UPHELD_WITNESSES": str(home / "witnesses"),
         }
+        (home / "witnesses").write_text(f"{WITNESS.witness_key}\n")
         log = home / "up.log"
         child = stack.enter_context(process([UPHELD, "up"], environment, log))
         url = f"http://127.0.0.1:{http}"

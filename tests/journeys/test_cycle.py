@@ -166,18 +166,28 @@ def agree(people: People) -> str:
             **options,
         ),
     )
-    digest = proposed.pending.digest
+    waiting = people.client.get(f"/v1/agreements/{agreement_id}")
+    assert waiting["pending"]["digest"] == proposed.pending.digest
     stale = people.client_signatory.ask(
-        "POST", f"/v1/agreements/{agreement_id}/signatures", json={"digest": digest}, headers={"If-Match": f'"{drafted["version"]}"'}
+        "POST",
+        f"/v1/agreements/{agreement_id}/signatures",
+        json={"note": people.client_signatory.note(waiting)},
+        headers={"If-Match": f'"{drafted["version"]}"'},
     )
     assert stale.status_code == 412
-    signed = people.client_signatory.post(f"/v1/agreements/{agreement_id}/signatures", {"digest": digest}, version=proposed.version)
+    signed = people.client_signatory.sign(waiting)
     assert signed["status"] == "proposed", "one signature is not an agreement"
     active = people.provider_signatory.call(
         "agreements",
         AgreementsStub,
         lambda stub, options: stub.SignAgreement(
-            agreements_pb2.SignAgreementRequest(agreement_id=agreement_id, digest=digest, expected_version=signed["version"]), **options
+            agreements_pb2.SignAgreementRequest(
+                agreement_id=agreement_id,
+                note=people.provider_signatory.note(signed),
+                digest=proposed.pending.digest,
+                expected_version=signed["version"],
+            ),
+            **options,
         ),
     )
     assert active.status == "active"
@@ -386,9 +396,7 @@ def amend(people: People, agreement_id: str) -> None:
     proposed = people.client.post(
         f"{path}/amendments", document, kind="application/yaml", version=current["version"], effective_on=tomorrow.isoformat()
     )
-    digest = proposed["pending"]["digest"]
-    signed = people.provider_signatory.post(f"{path}/signatures", {"digest": digest}, version=proposed["version"])
-    people.client_signatory.post(f"{path}/signatures", {"digest": digest}, version=signed["version"])
+    people.client_signatory.sign(people.provider_signatory.sign(proposed))
 
     def target(day: date) -> str:
         terms = people.client.get(path, as_of=day.isoformat())["terms"]["terms"]

@@ -130,6 +130,7 @@ def test_a_figure_is_told_as_a_sum_down_to_the_single_outage(settings_sqlite: Se
         request = measurement_pb2.ExplainAssessmentRequest(agreement_id=AGREEMENT, period="2026-03", objective_id="requests")
         message = await house.grpc.ExplainAssessment(request, metadata=house.metadata(CLIENT))
         assert message.objectives[0].proof == ParseDict(requests["proof"], measurement_pb2.Proof())
+        assert message.tz_database == TZ_DATABASE
 
     run(settings_sqlite, story)
 

@@ -21,9 +21,10 @@ from services.chassis.follower import Projection
 from services.chassis.repository import Repository
 from services.chassis.settings import Settings
 from services.reporting import bus, views
-from services.reporting.application import Issuer, Reports
+from services.reporting.application import Issuer, MeasurementLog, Reports, Sealed
 from services.reporting.issue import EVENTS, Issued, ReportIssued, evolve
 from services.reporting.material import Assessment
+from services.reporting.report import LogPart
 from services.vocabulary.errors import NotFound
 from services.vocabulary.identity import Caller, OrganisationId, Role
 from tests.reporting import given
@@ -90,14 +91,26 @@ class Room:
         return await self.database.read(work)
 
 
+LOG = LogPart(name="upheld/measurement", size=7, root="cm9vdA==", key="upheld/measurement+00000000+a2V5")
+
+
+class EverythingSealed:
+    """A log that has all that was ever told."""
+
+    async def newest(self) -> Sealed:
+        return Sealed(position=10**9, log=LOG)
+
+
 @asynccontextmanager
-async def room(settings: Settings, *, patience_s: float = 60, clock: MovableClock | None = None) -> AsyncIterator[Room]:
+async def room(
+    settings: Settings, *, patience_s: float = 60, clock: MovableClock | None = None, log: MeasurementLog | None = None
+) -> AsyncIterator[Room]:
     store = EventStore[ReportIssued].open("reporting", settings, Registry(EVENTS))
     database = Database.open("reporting", settings, views.metadata)
     clock = clock or MovableClock(MOMENT)
     read = views.Views(database)
     repository: Repository[Issued, ReportIssued] = Repository(store, lambda issued, recorded: evolve(issued, recorded.event))
-    issuer = Issuer(views=read, repository=repository, clock=clock, patience_s=patience_s)
+    issuer = Issuer(views=read, repository=repository, log=log or EverythingSealed(), clock=clock, patience_s=patience_s)
     try:
         yield Room(
             store=store,

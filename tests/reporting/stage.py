@@ -83,6 +83,9 @@ class Measuring(MeasurementServicer):
     async def ListObservations(self, request: object, context: object) -> measurement_pb2.ListObservationsResponse:
         raise NotAskedHere("ListObservations")
 
+    async def SimulateTerms(self, request: object, context: object) -> measurement_pb2.Simulation:
+        raise NotAskedHere("SimulateTerms")
+
     async def ClaimExclusion(self, request: object, context: object) -> measurement_pb2.Exclusion:
         raise NotAskedHere("ClaimExclusion")
 

@@ -11,6 +11,7 @@ import pytest
 from upheld.reporting.v1 import reports_pb2 as messages
 from upheld.reporting.v1.reports_pb2_grpc import ReportsStub
 
+from services.chassis.log_doors import PERMISSIONS as LOG_PERMISSIONS
 from services.reporting.api import PERIOD_FORMS
 from services.reporting.permissions import PERMISSIONS
 from services.vocabulary.errors import Invalid
@@ -178,7 +179,7 @@ def test_grpc_tells_a_stranger_that_there_is_nothing(running: Standing) -> None:
 def test_every_documented_operation_is_in_the_permission_table(running: Standing) -> None:
     document = json.loads(running.get("/openapi/reporting.json", organisation="").content)
     documented = {operation["operationId"] for path in document["paths"].values() for operation in path.values()}
-    assert documented == {"list_reports", "get_report", "get_report_page"}
+    assert documented == {"list_reports", "get_report", "get_report_page", *LOG_PERMISSIONS}
     assert documented <= set(PERMISSIONS)
 
 

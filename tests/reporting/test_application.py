@@ -13,13 +13,13 @@ import pytest
 
 from services.chassis.clock import MovableClock
 from services.chassis.settings import Settings
-from services.reporting.application import Answer, Measuring, Reports
+from services.reporting.application import Answer, Measuring, Reports, Sealed
 from services.reporting.material import Assessment
 from services.reporting.report import ReportBeingIssued, ReportNotFound
 from services.reporting.wire import assessment
 from services.vocabulary.errors import Invalid, NotFound, Unavailable
 from tests.reporting import given
-from tests.reporting.room import Room, caller, room
+from tests.reporting.room import LOG, Room, caller, room
 
 LATE = given.Outage(start="2026-03-20T10:00:00Z", end="2026-03-20T10:20:00Z")
 
@@ -84,6 +84,44 @@ def test_a_report_does_not_wait_for_ever(settings_sqlite: Settings) -> None:
             await on.hear(given.activated(), given.closed(given.march()))
             assert await on.issue() == 1
             assert (await asked(on)).report.breaches == ()
+
+    asyncio.run(scenario())
+
+
+@dataclass
+class LogOfMeasurement:
+    """Has the events up to a position; None: nothing is known of it."""
+
+    position: int | None
+
+    async def newest(self) -> Sealed | None:
+        return None if self.position is None else Sealed(position=self.position, log=LOG)
+
+
+def test_a_report_names_the_log_that_has_what_closed_its_period(settings_sqlite: Settings) -> None:
+    async def scenario() -> None:
+        log = LogOfMeasurement(None)
+        async with room(settings_sqlite, log=log) as on:
+            await march_closed(on)
+            closing = await on.views.position_of(on.heard[-1][1].causation_id)
+            assert closing > 0
+            for position in (None, closing - 1):
+                log.position = position
+                assert await on.issue() == 0
+            log.position = closing
+            assert await on.issue() == 1
+            told = json.loads((await asked(on)).document)["provenance"]["log"]
+            assert told == {"name": LOG.name, "size": LOG.size, "root": LOG.root, "key": LOG.key}
+
+    asyncio.run(scenario())
+
+
+def test_a_report_does_not_wait_for_a_log_for_ever_and_names_none_then(settings_sqlite: Settings) -> None:
+    async def scenario() -> None:
+        async with room(settings_sqlite, patience_s=0, log=LogOfMeasurement(None)) as on:
+            await march_closed(on)
+            assert await on.issue() == 1
+            assert (await asked(on)).report.provenance.log is None
 
     asyncio.run(scenario())
 

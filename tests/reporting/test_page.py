@@ -10,9 +10,9 @@ from services.reporting import wire
 from services.reporting.material import Agreement, Assessment, PeriodResult, Restatement
 from services.reporting.page import ReportView, card, report_view, trends
 from services.reporting.pages import Pages
-from services.reporting.report import report
+from services.reporting.report import LogPart, report, sealed
 from tests.reporting import given
-from tests.reporting.room import caller
+from tests.reporting.room import LOG, caller
 
 
 def agreement() -> Agreement:
@@ -187,3 +187,12 @@ def test_the_versions_that_made_the_figures_are_named_as_far_as_they_are_known(t
     view = viewed(wire.assessment(message))
     page = bytes(Pages().report(view.report, None, caller=caller(given.CUSTOMER), session=True).body).decode()
     assert f"<dt>Calculator</dt><dd>{told}" in page
+
+
+@pytest.mark.parametrize("log", [LOG, None])
+def test_the_signed_log_that_the_figures_are_in_is_named_where_it_is_known(log: LogPart | None) -> None:
+    shown = sealed(viewed(wire.assessment(given.march())).report, log)
+    page = bytes(Pages().report(shown, None, caller=caller(given.CUSTOMER), session=True).body).decode()
+    told = f"<dt>Signed log</dt><dd>{LOG.name}, {LOG.size} events, root <code>{LOG.root}</code>, key <code>{LOG.key}</code></dd>"
+    assert (told in page.replace("&#43;", "+")) == (log is not None)
+    assert ("Signed log" in page) == (log is not None)

@@ -52,9 +52,7 @@ class Platform:
         drafted = provider.post("/v1/agreements", terms, kind="application/yaml")
         path = f"/v1/agreements/{drafted['id']}"
         proposed = provider.post(f"{path}/proposal", version=drafted["version"])
-        digest = {"digest": proposed["pending"]["digest"]}
-        signed = customer.post(f"{path}/signatures", digest, version=proposed["version"])
-        provider.post(f"{path}/signatures", digest, version=signed["version"])
+        provider.sign(customer.sign(proposed))
         return str(drafted["id"])
 
     def assessment(self, agreement_id: str, period: str) -> Json:

@@ -69,6 +69,41 @@ class AgreementsStub:
                 request_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.TerminateAgreementRequest.SerializeToString,
                 response_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.Agreement.FromString,
                 _registered_method=True)
+        self.RegisterKey = channel.unary_unary(
+                '/upheld.agreements.v1.Agreements/RegisterKey',
+                request_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.RegisterKeyRequest.SerializeToString,
+                response_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.SigningKey.FromString,
+                _registered_method=True)
+        self.RotateKey = channel.unary_unary(
+                '/upheld.agreements.v1.Agreements/RotateKey',
+                request_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.RotateKeyRequest.SerializeToString,
+                response_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.SigningKey.FromString,
+                _registered_method=True)
+        self.RevokeKey = channel.unary_unary(
+                '/upheld.agreements.v1.Agreements/RevokeKey',
+                request_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.RevokeKeyRequest.SerializeToString,
+                response_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.SigningKey.FromString,
+                _registered_method=True)
+        self.ListKeys = channel.unary_unary(
+                '/upheld.agreements.v1.Agreements/ListKeys',
+                request_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.ListKeysRequest.SerializeToString,
+                response_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.ListKeysResponse.FromString,
+                _registered_method=True)
+        self.GetReceipt = channel.unary_unary(
+                '/upheld.agreements.v1.Agreements/GetReceipt',
+                request_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.GetReceiptRequest.SerializeToString,
+                response_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.Receipt.FromString,
+                _registered_method=True)
+        self.GetCheckpoint = channel.unary_unary(
+                '/upheld.agreements.v1.Agreements/GetCheckpoint',
+                request_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.GetCheckpointRequest.SerializeToString,
+                response_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.Checkpoint.FromString,
+                _registered_method=True)
+        self.ExportBundle = channel.unary_stream(
+                '/upheld.agreements.v1.Agreements/ExportBundle',
+                request_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.ExportBundleRequest.SerializeToString,
+                response_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.BundlePart.FromString,
+                _registered_method=True)
         self.GetAgreement = channel.unary_unary(
                 '/upheld.agreements.v1.Agreements/GetAgreement',
                 request_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.GetAgreementRequest.SerializeToString,
@@ -142,6 +177,51 @@ class AgreementsServicer:
 
     def TerminateAgreement(self, request, context):
         """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RegisterKey(self, request, context):
+        """Keys that people sign with. A person registers and rotates their own; the organisation's administrator may revoke.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RotateKey(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeKey(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListKeys(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetReceipt(self, request, context):
+        """Where an event is in the signed log.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetCheckpoint(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportBundle(self, request, context):
+        """The whole agreement in one file that proves itself.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -221,6 +301,41 @@ def add_AgreementsServicer_to_server(servicer, server):
                     servicer.TerminateAgreement,
                     request_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.TerminateAgreementRequest.FromString,
                     response_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.Agreement.SerializeToString,
+            ),
+            'RegisterKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.RegisterKey,
+                    request_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.RegisterKeyRequest.FromString,
+                    response_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.SigningKey.SerializeToString,
+            ),
+            'RotateKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.RotateKey,
+                    request_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.RotateKeyRequest.FromString,
+                    response_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.SigningKey.SerializeToString,
+            ),
+            'RevokeKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeKey,
+                    request_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.RevokeKeyRequest.FromString,
+                    response_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.SigningKey.SerializeToString,
+            ),
+            'ListKeys': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListKeys,
+                    request_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.ListKeysRequest.FromString,
+                    response_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.ListKeysResponse.SerializeToString,
+            ),
+            'GetReceipt': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetReceipt,
+                    request_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.GetReceiptRequest.FromString,
+                    response_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.Receipt.SerializeToString,
+            ),
+            'GetCheckpoint': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCheckpoint,
+                    request_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.GetCheckpointRequest.FromString,
+                    response_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.Checkpoint.SerializeToString,
+            ),
+            'ExportBundle': grpc.unary_stream_rpc_method_handler(
+                    servicer.ExportBundle,
+                    request_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.ExportBundleRequest.FromString,
+                    response_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.BundlePart.SerializeToString,
             ),
             'GetAgreement': grpc.unary_unary_rpc_method_handler(
                     servicer.GetAgreement,
@@ -442,6 +557,195 @@ class Agreements:
             '/upheld.agreements.v1.Agreements/TerminateAgreement',
             upheld_dot_agreements_dot_v1_dot_agreements__pb2.TerminateAgreementRequest.SerializeToString,
             upheld_dot_agreements_dot_v1_dot_agreements__pb2.Agreement.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RegisterKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/upheld.agreements.v1.Agreements/RegisterKey',
+            upheld_dot_agreements_dot_v1_dot_agreements__pb2.RegisterKeyRequest.SerializeToString,
+            upheld_dot_agreements_dot_v1_dot_agreements__pb2.SigningKey.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RotateKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/upheld.agreements.v1.Agreements/RotateKey',
+            upheld_dot_agreements_dot_v1_dot_agreements__pb2.RotateKeyRequest.SerializeToString,
+            upheld_dot_agreements_dot_v1_dot_agreements__pb2.SigningKey.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/upheld.agreements.v1.Agreements/RevokeKey',
+            upheld_dot_agreements_dot_v1_dot_agreements__pb2.RevokeKeyRequest.SerializeToString,
+            upheld_dot_agreements_dot_v1_dot_agreements__pb2.SigningKey.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListKeys(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/upheld.agreements.v1.Agreements/ListKeys',
+            upheld_dot_agreements_dot_v1_dot_agreements__pb2.ListKeysRequest.SerializeToString,
+            upheld_dot_agreements_dot_v1_dot_agreements__pb2.ListKeysResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetReceipt(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/upheld.agreements.v1.Agreements/GetReceipt',
+            upheld_dot_agreements_dot_v1_dot_agreements__pb2.GetReceiptRequest.SerializeToString,
+            upheld_dot_agreements_dot_v1_dot_agreements__pb2.Receipt.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCheckpoint(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/upheld.agreements.v1.Agreements/GetCheckpoint',
+            upheld_dot_agreements_dot_v1_dot_agreements__pb2.GetCheckpointRequest.SerializeToString,
+            upheld_dot_agreements_dot_v1_dot_agreements__pb2.Checkpoint.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportBundle(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/upheld.agreements.v1.Agreements/ExportBundle',
+            upheld_dot_agreements_dot_v1_dot_agreements__pb2.ExportBundleRequest.SerializeToString,
+            upheld_dot_agreements_dot_v1_dot_agreements__pb2.BundlePart.FromString,
             options,
             channel_credentials,
             insecure,

@@ -38,6 +38,16 @@ class AgreementsStub:
     SignAgreement: _grpc.UnaryUnaryMultiCallable[_agreements_pb2.SignAgreementRequest, _agreements_pb2.Agreement]
     ProposeAmendment: _grpc.UnaryUnaryMultiCallable[_agreements_pb2.ProposeAmendmentRequest, _agreements_pb2.Agreement]
     TerminateAgreement: _grpc.UnaryUnaryMultiCallable[_agreements_pb2.TerminateAgreementRequest, _agreements_pb2.Agreement]
+    RegisterKey: _grpc.UnaryUnaryMultiCallable[_agreements_pb2.RegisterKeyRequest, _agreements_pb2.SigningKey]
+    """Keys that people sign with. A person registers and rotates their own; the organisation's administrator may revoke."""
+    RotateKey: _grpc.UnaryUnaryMultiCallable[_agreements_pb2.RotateKeyRequest, _agreements_pb2.SigningKey]
+    RevokeKey: _grpc.UnaryUnaryMultiCallable[_agreements_pb2.RevokeKeyRequest, _agreements_pb2.SigningKey]
+    ListKeys: _grpc.UnaryUnaryMultiCallable[_agreements_pb2.ListKeysRequest, _agreements_pb2.ListKeysResponse]
+    GetReceipt: _grpc.UnaryUnaryMultiCallable[_agreements_pb2.GetReceiptRequest, _agreements_pb2.Receipt]
+    """Where an event is in the signed log."""
+    GetCheckpoint: _grpc.UnaryUnaryMultiCallable[_agreements_pb2.GetCheckpointRequest, _agreements_pb2.Checkpoint]
+    ExportBundle: _grpc.UnaryStreamMultiCallable[_agreements_pb2.ExportBundleRequest, _agreements_pb2.BundlePart]
+    """The whole agreement in one file that proves itself."""
     GetAgreement: _grpc.UnaryUnaryMultiCallable[_agreements_pb2.GetAgreementRequest, _agreements_pb2.Agreement]
     ListAgreements: _grpc.UnaryUnaryMultiCallable[_agreements_pb2.ListAgreementsRequest, _agreements_pb2.ListAgreementsResponse]
     GetHistory: _grpc.UnaryUnaryMultiCallable[_agreements_pb2.GetHistoryRequest, _agreements_pb2.GetHistoryResponse]
@@ -57,6 +67,16 @@ class AgreementsAsyncStub(AgreementsStub):
     SignAgreement: _aio.UnaryUnaryMultiCallable[_agreements_pb2.SignAgreementRequest, _agreements_pb2.Agreement]  # type: ignore[assignment]
     ProposeAmendment: _aio.UnaryUnaryMultiCallable[_agreements_pb2.ProposeAmendmentRequest, _agreements_pb2.Agreement]  # type: ignore[assignment]
     TerminateAgreement: _aio.UnaryUnaryMultiCallable[_agreements_pb2.TerminateAgreementRequest, _agreements_pb2.Agreement]  # type: ignore[assignment]
+    RegisterKey: _aio.UnaryUnaryMultiCallable[_agreements_pb2.RegisterKeyRequest, _agreements_pb2.SigningKey]  # type: ignore[assignment]
+    """Keys that people sign with. A person registers and rotates their own; the organisation's administrator may revoke."""
+    RotateKey: _aio.UnaryUnaryMultiCallable[_agreements_pb2.RotateKeyRequest, _agreements_pb2.SigningKey]  # type: ignore[assignment]
+    RevokeKey: _aio.UnaryUnaryMultiCallable[_agreements_pb2.RevokeKeyRequest, _agreements_pb2.SigningKey]  # type: ignore[assignment]
+    ListKeys: _aio.UnaryUnaryMultiCallable[_agreements_pb2.ListKeysRequest, _agreements_pb2.ListKeysResponse]  # type: ignore[assignment]
+    GetReceipt: _aio.UnaryUnaryMultiCallable[_agreements_pb2.GetReceiptRequest, _agreements_pb2.Receipt]  # type: ignore[assignment]
+    """Where an event is in the signed log."""
+    GetCheckpoint: _aio.UnaryUnaryMultiCallable[_agreements_pb2.GetCheckpointRequest, _agreements_pb2.Checkpoint]  # type: ignore[assignment]
+    ExportBundle: _aio.UnaryStreamMultiCallable[_agreements_pb2.ExportBundleRequest, _agreements_pb2.BundlePart]  # type: ignore[assignment]
+    """The whole agreement in one file that proves itself."""
     GetAgreement: _aio.UnaryUnaryMultiCallable[_agreements_pb2.GetAgreementRequest, _agreements_pb2.Agreement]  # type: ignore[assignment]
     ListAgreements: _aio.UnaryUnaryMultiCallable[_agreements_pb2.ListAgreementsRequest, _agreements_pb2.ListAgreementsResponse]  # type: ignore[assignment]
     GetHistory: _aio.UnaryUnaryMultiCallable[_agreements_pb2.GetHistoryRequest, _agreements_pb2.GetHistoryResponse]  # type: ignore[assignment]
@@ -115,6 +135,58 @@ class AgreementsServicer(metaclass=_abc_1.ABCMeta):
         request: _agreements_pb2.TerminateAgreementRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_agreements_pb2.Agreement, _abc.Awaitable[_agreements_pb2.Agreement]]: ...
+
+    @_abc_1.abstractmethod
+    def RegisterKey(
+        self,
+        request: _agreements_pb2.RegisterKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_agreements_pb2.SigningKey, _abc.Awaitable[_agreements_pb2.SigningKey]]:
+        """Keys that people sign with. A person registers and rotates their own; the organisation's administrator may revoke."""
+
+    @_abc_1.abstractmethod
+    def RotateKey(
+        self,
+        request: _agreements_pb2.RotateKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_agreements_pb2.SigningKey, _abc.Awaitable[_agreements_pb2.SigningKey]]: ...
+
+    @_abc_1.abstractmethod
+    def RevokeKey(
+        self,
+        request: _agreements_pb2.RevokeKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_agreements_pb2.SigningKey, _abc.Awaitable[_agreements_pb2.SigningKey]]: ...
+
+    @_abc_1.abstractmethod
+    def ListKeys(
+        self,
+        request: _agreements_pb2.ListKeysRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_agreements_pb2.ListKeysResponse, _abc.Awaitable[_agreements_pb2.ListKeysResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def GetReceipt(
+        self,
+        request: _agreements_pb2.GetReceiptRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_agreements_pb2.Receipt, _abc.Awaitable[_agreements_pb2.Receipt]]:
+        """Where an event is in the signed log."""
+
+    @_abc_1.abstractmethod
+    def GetCheckpoint(
+        self,
+        request: _agreements_pb2.GetCheckpointRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_agreements_pb2.Checkpoint, _abc.Awaitable[_agreements_pb2.Checkpoint]]: ...
+
+    @_abc_1.abstractmethod
+    def ExportBundle(
+        self,
+        request: _agreements_pb2.ExportBundleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_agreements_pb2.BundlePart], _abc.AsyncIterator[_agreements_pb2.BundlePart]]:
+        """The whole agreement in one file that proves itself."""
 
     @_abc_1.abstractmethod
     def GetAgreement(

@@ -856,12 +856,14 @@ class Explanation(_message.Message):
     MEASURED_UNTIL_FIELD_NUMBER: _builtins.int
     CALCULATOR_VERSION_FIELD_NUMBER: _builtins.int
     OBJECTIVES_FIELD_NUMBER: _builtins.int
+    TZ_DATABASE_FIELD_NUMBER: _builtins.int
     agreement_id: _builtins.str
     period: _builtins.str
     closed: _builtins.bool
     revision: _builtins.int
     measured_until: _builtins.str
     calculator_version: _builtins.str
+    tz_database: _builtins.str
     @_builtins.property
     def objectives(self) -> _containers.RepeatedCompositeFieldContainer[Global___ObjectiveExplanation]: ...
     def __init__(
@@ -874,10 +876,11 @@ class Explanation(_message.Message):
         measured_until: _builtins.str = ...,
         calculator_version: _builtins.str = ...,
         objectives: _abc.Iterable[Global___ObjectiveExplanation] | None = ...,
+        tz_database: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_id", b"agreement_id", "calculator_version", b"calculator_version", "closed", b"closed", "measured_until", b"measured_until", "objectives", b"objectives", "period", b"period", "revision", b"revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_id", b"agreement_id", "calculator_version", b"calculator_version", "closed", b"closed", "measured_until", b"measured_until", "objectives", b"objectives", "period", b"period", "revision", b"revision", "tz_database", b"tz_database"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1450,3 +1453,143 @@ class PreviewedFigure(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PreviewedFigure: _TypeAlias = PreviewedFigure  # noqa: Y015
+
+@_typing.final
+class SimulateTermsRequest(_message.Message):
+    """`document` empty: the terms in force. Periods inclusive, in the form of the agreement's own."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AGREEMENT_ID_FIELD_NUMBER: _builtins.int
+    DOCUMENT_FIELD_NUMBER: _builtins.int
+    FROM_PERIOD_FIELD_NUMBER: _builtins.int
+    TO_PERIOD_FIELD_NUMBER: _builtins.int
+    SIDE_FIELD_NUMBER: _builtins.int
+    agreement_id: _builtins.str
+    document: _builtins.str
+    from_period: _builtins.str
+    to_period: _builtins.str
+    side: _builtins.str
+    """"provider", "customer" or "agreed": whose observations; empty: as agreed"""
+    def __init__(
+        self,
+        *,
+        agreement_id: _builtins.str = ...,
+        document: _builtins.str = ...,
+        from_period: _builtins.str = ...,
+        to_period: _builtins.str = ...,
+        side: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_id", b"agreement_id", "document", b"document", "from_period", b"from_period", "side", b"side", "to_period", b"to_period"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SimulateTermsRequest: _TypeAlias = SimulateTermsRequest  # noqa: Y015
+
+@_typing.final
+class Simulation(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AGREEMENT_ID_FIELD_NUMBER: _builtins.int
+    CURRENCY_FIELD_NUMBER: _builtins.int
+    PERIODS_FIELD_NUMBER: _builtins.int
+    CREDIT_IN_FORCE_FIELD_NUMBER: _builtins.int
+    CREDIT_SIMULATED_FIELD_NUMBER: _builtins.int
+    SENSITIVITIES_FIELD_NUMBER: _builtins.int
+    agreement_id: _builtins.str
+    currency: _builtins.str
+    credit_in_force: _builtins.str
+    """of all periods"""
+    credit_simulated: _builtins.str
+    @_builtins.property
+    def periods(self) -> _containers.RepeatedCompositeFieldContainer[Global___SimulatedPeriod]: ...
+    @_builtins.property
+    def sensitivities(self) -> _containers.RepeatedCompositeFieldContainer[Global___Sensitivity]: ...
+    def __init__(
+        self,
+        *,
+        agreement_id: _builtins.str = ...,
+        currency: _builtins.str = ...,
+        periods: _abc.Iterable[Global___SimulatedPeriod] | None = ...,
+        credit_in_force: _builtins.str = ...,
+        credit_simulated: _builtins.str = ...,
+        sensitivities: _abc.Iterable[Global___Sensitivity] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_id", b"agreement_id", "credit_in_force", b"credit_in_force", "credit_simulated", b"credit_simulated", "currency", b"currency", "periods", b"periods", "sensitivities", b"sensitivities"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Simulation: _TypeAlias = Simulation  # noqa: Y015
+
+@_typing.final
+class SimulatedPeriod(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERIOD_FIELD_NUMBER: _builtins.int
+    CLOSED_FIELD_NUMBER: _builtins.int
+    CREDIT_IN_FORCE_FIELD_NUMBER: _builtins.int
+    CREDIT_SIMULATED_FIELD_NUMBER: _builtins.int
+    OBJECTIVES_FIELD_NUMBER: _builtins.int
+    period: _builtins.str
+    closed: _builtins.bool
+    credit_in_force: _builtins.str
+    credit_simulated: _builtins.str
+    @_builtins.property
+    def objectives(self) -> _containers.RepeatedCompositeFieldContainer[Global___PreviewedObjective]: ...
+    def __init__(
+        self,
+        *,
+        period: _builtins.str = ...,
+        closed: _builtins.bool = ...,
+        credit_in_force: _builtins.str = ...,
+        credit_simulated: _builtins.str = ...,
+        objectives: _abc.Iterable[Global___PreviewedObjective] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["closed", b"closed", "credit_in_force", b"credit_in_force", "credit_simulated", b"credit_simulated", "objectives", b"objectives", "period", b"period"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SimulatedPeriod: _TypeAlias = SimulatedPeriod  # noqa: Y015
+
+@_typing.final
+class Sensitivity(_message.Message):
+    """The same with one clause of the proposed terms left as it is in force."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLACE_FIELD_NUMBER: _builtins.int
+    BEFORE_JSON_FIELD_NUMBER: _builtins.int
+    AFTER_JSON_FIELD_NUMBER: _builtins.int
+    CREDIT_WITHOUT_FIELD_NUMBER: _builtins.int
+    DIFFERENCE_FIELD_NUMBER: _builtins.int
+    VERDICTS_CHANGED_FIELD_NUMBER: _builtins.int
+    place: _builtins.str
+    before_json: _builtins.str
+    after_json: _builtins.str
+    credit_without: _builtins.str
+    difference: _builtins.str
+    @_builtins.property
+    def verdicts_changed(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        place: _builtins.str = ...,
+        before_json: _builtins.str = ...,
+        after_json: _builtins.str = ...,
+        credit_without: _builtins.str = ...,
+        difference: _builtins.str = ...,
+        verdicts_changed: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_json", b"after_json", "before_json", b"before_json", "credit_without", b"credit_without", "difference", b"difference", "place", b"place", "verdicts_changed", b"verdicts_changed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Sensitivity: _TypeAlias = Sensitivity  # noqa: Y015

@@ -115,6 +115,11 @@ class MeasurementStub:
                 request_serializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.PreviewChangeRequest.SerializeToString,
                 response_deserializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.Preview.FromString,
                 _registered_method=True)
+        self.SimulateTerms = channel.unary_unary(
+                '/upheld.measurement.v1.Measurement/SimulateTerms',
+                request_serializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.SimulateTermsRequest.SerializeToString,
+                response_deserializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.Simulation.FromString,
+                _registered_method=True)
 
 
 class MeasurementServicer:
@@ -225,6 +230,13 @@ class MeasurementServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SimulateTerms(self, request, context):
+        """Proposed terms over the past: what they would have come to, beside the terms in force, and what each clause does to it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_MeasurementServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -307,6 +319,11 @@ def add_MeasurementServicer_to_server(servicer, server):
                     servicer.PreviewChange,
                     request_deserializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.PreviewChangeRequest.FromString,
                     response_serializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.Preview.SerializeToString,
+            ),
+            'SimulateTerms': grpc.unary_unary_rpc_method_handler(
+                    servicer.SimulateTerms,
+                    request_deserializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.SimulateTermsRequest.FromString,
+                    response_serializer=upheld_dot_measurement_dot_v1_dot_measurement__pb2.Simulation.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -741,6 +758,33 @@ class Measurement:
             '/upheld.measurement.v1.Measurement/PreviewChange',
             upheld_dot_measurement_dot_v1_dot_measurement__pb2.PreviewChangeRequest.SerializeToString,
             upheld_dot_measurement_dot_v1_dot_measurement__pb2.Preview.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SimulateTerms(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/upheld.measurement.v1.Measurement/SimulateTerms',
+            upheld_dot_measurement_dot_v1_dot_measurement__pb2.SimulateTermsRequest.SerializeToString,
+            upheld_dot_measurement_dot_v1_dot_measurement__pb2.Simulation.FromString,
             options,
             channel_credentials,
             insecure,

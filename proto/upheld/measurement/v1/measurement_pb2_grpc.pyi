@@ -57,6 +57,8 @@ class MeasurementStub:
     """Where a running month is going."""
     PreviewChange: _grpc.UnaryUnaryMultiCallable[_measurement_pb2.PreviewChangeRequest, _measurement_pb2.Preview]
     """What other terms, another exclusion or another calculator would change. Nothing is written."""
+    SimulateTerms: _grpc.UnaryUnaryMultiCallable[_measurement_pb2.SimulateTermsRequest, _measurement_pb2.Simulation]
+    """Proposed terms over the past: what they would have come to, beside the terms in force, and what each clause does to it."""
 
 @_typing.type_check_only
 class MeasurementAsyncStub(MeasurementStub):
@@ -86,6 +88,8 @@ class MeasurementAsyncStub(MeasurementStub):
     """Where a running month is going."""
     PreviewChange: _aio.UnaryUnaryMultiCallable[_measurement_pb2.PreviewChangeRequest, _measurement_pb2.Preview]  # type: ignore[assignment]
     """What other terms, another exclusion or another calculator would change. Nothing is written."""
+    SimulateTerms: _aio.UnaryUnaryMultiCallable[_measurement_pb2.SimulateTermsRequest, _measurement_pb2.Simulation]  # type: ignore[assignment]
+    """Proposed terms over the past: what they would have come to, beside the terms in force, and what each clause does to it."""
 
 class MeasurementServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -208,5 +212,13 @@ class MeasurementServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_measurement_pb2.Preview, _abc.Awaitable[_measurement_pb2.Preview]]:
         """What other terms, another exclusion or another calculator would change. Nothing is written."""
+
+    @_abc_1.abstractmethod
+    def SimulateTerms(
+        self,
+        request: _measurement_pb2.SimulateTermsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_measurement_pb2.Simulation, _abc.Awaitable[_measurement_pb2.Simulation]]:
+        """Proposed terms over the past: what they would have come to, beside the terms in force, and what each clause does to it."""
 
 def add_MeasurementServicer_to_server(servicer: MeasurementServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

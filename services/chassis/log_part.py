@@ -1,0 +1,46 @@
+"""A log's part of a bundle: whole streams, byte for byte as they are stored, with what proves them. Decodes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from services.chassis.event_store import EventStore, StoredBytes
+from services.chassis.sealer import Sealed, SealedLog
+from services.transparency.bundle import Log, StoredEvent, Stream
+from services.transparency.note import VerifierKey
+
+
+async def log_part(
+    log: SealedLog, store: EventStore[Any], streams: Sequence[UUID], *, keys: Sequence[VerifierKey], rotations: Sequence[str]
+) -> Log:
+    """As of the newest checkpoint; streams that the log does not know are left out. `keys` are those the log has had. Refuses with
+    `NotSealedYet` while there is no checkpoint."""
+    checkpoint, known = await log.together(streams)
+    return Log(
+        name=log.signer.key.name,
+        keys=tuple(map(str, keys)),
+        rotations=tuple(rotations),
+        checkpoint=checkpoint,
+        streams=tuple([_stream(stream, await store.load_bytes(stream), sealed) for stream, sealed in known.items()]),
+    )
+
+
+def _stream(stream: UUID, stored: Sequence[StoredBytes], sealed: Sealed) -> Stream:
+    """What was appended after the checkpoint is for the next bundle."""
+    return Stream(
+        id=stream,
+        events=tuple(
+            StoredEvent(
+                position=each.position,
+                version=each.version,
+                name=each.name,
+                content=each.content,
+                index=receipt.index,
+                siblings=receipt.siblings,
+            )
+            for each, receipt in zip(stored, sealed.receipts, strict=False)
+        ),
+        head=sealed.head,
+    )

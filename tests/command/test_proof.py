@@ -1,0 +1,219 @@
+"""`upheld export` and `upheld verify` on a real platform: what comes out holds by the log's key alone, figures included."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from upheld.agreements.v1 import agreements_pb2
+from upheld.agreements.v1.agreements_pb2_grpc import AgreementsStub
+
+from services.command.verification import Report, trust_in, verify_bundle
+from services.transparency.bundle import MEDIA_TYPE, Bundle, canonical, encoded, read
+from services.vocabulary.identity import Role
+from tests.command.cli import CUSTOMER, HEAD, PROVIDER, agreed, invoke, person, upheld
+from tests.journeys.people import Json, until
+from tests.journeys.processes import Reach, one_process
+from tests.signing import signer
+
+TERMS = f"""{HEAD}
+title: Payments
+zone: Europe/Zurich
+effective_on: 2026-04-01
+services:
+  - {{id: payments, name: Payments, components: [{{id: web, name: Web}}]}}
+exclusion_classes:
+  - {{id: maintenance, clause: "3.1", approval: customer}}
+objectives:
+  - id: availability
+    name: Availability
+    service: payments
+    indicator: {{kind: availability, components: [web], combine: any, no_data: undetermined}}
+    comparison: ">="
+    target: "99.9"
+    decimals: 6
+    credits: [{{below: "99.9", percent: "10"}}]
+  - id: requests
+    name: Requests without error
+    service: payments
+    indicator: {{kind: request-ratio, components: [web]}}
+    comparison: ">="
+    target: "99"
+    decimals: 6
+    credits: [{{below: "99", percent: "5"}}]
+  - id: answers
+    name: Answers within 300 ms
+    service: payments
+    indicator: {{kind: response-time, components: [web], threshold_ms: "300"}}
+    comparison: ">="
+    target: "90"
+    decimals: 6
+credit: {{currency: CHF, monthly_charge: "5000.00"}}
+"""
+
+
+def said(**what: object) -> dict[str, object]:
+    return {"service": "payments", "component": "web", **what}
+
+
+OBSERVATIONS = [
+    said(kind="status", observed_at="2026-04-01T00:00:00Z", state="up", id="s1"),
+    said(kind="status", observed_at="2026-04-02T10:00:00Z", state="down", id="s2"),
+    said(kind="status", observed_at="2026-04-02T10:44:00Z", state="up", id="s3"),
+    *(said(kind="counter", observed_at=f"2026-04-0{day}T12:00:00Z", id=f"c{day}", good=990 - day, total=1000) for day in range(1, 10)),
+    *(said(kind="latency", observed_at=f"2026-04-0{day}T12:00:00Z", id=f"l{day}", ms=str(40 * day)) for day in range(1, 10)),
+    {**said(kind="counter", observed_at="2026-04-05T12:00:00Z", id="x", good=1, total=2), "service": "of-another-agreement"},
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exported:
+    reach: Reach
+    agreement_id: str
+    file: Path
+    keys: tuple[str, str]
+
+    @property
+    def bundle(self) -> Bundle:
+        return read(self.file.read_bytes())
+
+    @property
+    def document(self) -> Json:
+        return json.loads(self.file.read_bytes())
+
+    def report(self, document: Json) -> Report:
+        return verify_bundle(canonical(document), trust_in(self.keys[:1]))
+
+
+@pytest.fixture(scope="module")
+def exported() -> Iterator[Exported]:
+    with one_process() as reach:
+        agreement_id = agreed(reach, TERMS)
+        provider = person(reach, PROVIDER, Role.SERVICE_MANAGER, Role.OPERATOR)
+        customer = person(reach, CUSTOMER, Role.SERVICE_MANAGER)
+        body = {"source": "probe", "observations": OBSERVATIONS}
+        provider.post("/v1/observations", body)
+        claimed = provider.post(
+            "/v1/exclusions",
+            {
+                "agreement_id": agreement_id,
+                "exclusion_class": "maintenance",
+                "service": "payments",
+                "start": "2026-04-02T10:10:00Z",
+                "end": "2026-04-02T10:20:00Z",
+                "reason": "announced",
+            },
+        )
+        customer.post(f"/v1/exclusions/{claimed['id']}/approval", {"reason": "agreed"})
+        path = f"/v1/assessments/{agreement_id}"
+        for period in ("2026-04", "2026-05"):
+            provider.post(f"{path}/{period}/close")
+        late = {"source": "probe", "observations": [said(kind="counter", observed_at="2026-04-20T12:00:00Z", id="late", good=1, total=9)]}
+        provider.post("/v1/observations", late)
+        until(lambda: customer.get(f"{path}/2026-04")["revision"], lambda revision: revision == 2)
+        file = reach.data / "agreement.bundle.json"
+        keys = tuple(customer.get(f"/v1/log/{service}/key")["keys"][-1] for service in ("agreements", "measurement"))
+
+        def part() -> int:
+            return len(customer.get(f"{path}/bundle-part")["log"]["streams"][0]["events"])
+
+        until(part, lambda events: events >= 2)
+        done = invoke("export", agreement_id, "-o", file, "--organisation", CUSTOMER, environment=reach.environment)
+        assert done.exit_code == 0, done.output
+        yield Exported(reach=reach, agreement_id=agreement_id, file=file, keys=keys)
+
+
+def test_what_was_exported_holds_by_the_key_of_the_log_alone(exported: Exported) -> None:
+    done = upheld("verify", exported.file, "--key", exported.keys[0])
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.endswith("The bundle holds.\n")
+    rules = {(check.rule, check.place): check for check in exported.report(exported.document).checks}
+    assert {check.outcome for check in rules.values()} == {"ok"}
+    assert rules["signatures", "agreements"].told.startswith("2 with keys")
+    assert rules["results", "2026-04"].told == "closed, restated 1 times"
+    for period in ("2026-04", "2026-05"):
+        assert rules["figures", period].told == "recomputed by calculator 3: the same to the byte"
+
+
+def test_only_the_log_that_a_key_is_of_is_believed(exported: Exported) -> None:
+    done = invoke("verify", exported.file, "--key", exported.keys[0].replace("upheld/", "elsewhere/"), "--json")
+    assert done.exit_code == 2
+    other = invoke("verify", exported.file, "--key", str(signer("upheld", "agreements").key), "--json")
+    assert other.exit_code == 1
+    assert json.loads(other.stdout)["holds"] is False
+
+
+def test_other_observations_lead_to_other_figures_and_that_is_found(exported: Exported) -> None:
+    document = exported.document
+    (april,) = [each for each in document["evidence"] if each["period"] == "2026-04"]
+    (recovery,) = [row for row in april["provider"]["statuses"] if row[1] == "s3"]
+    recovery[5] += 60_000_000
+    report = exported.report(document)
+    (failed,) = [check for check in report.checks if check.outcome == "failed"]
+    assert (failed.rule, failed.place) == ("figures", "2026-04")
+    assert "objectives" in failed.told
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"statuses": [["probe"]]},
+        {"statuses": "nothing"},
+        {"counters": [{"source": "probe", "base": 1, "rows": encoded(b"odd")}]},
+        {"series": {"one": ["payments", "web"]}},
+        {},
+    ],
+)
+def test_observations_that_are_none_are_told_and_not_raised(exported: Exported, broken: dict[str, Json]) -> None:
+    document = exported.document
+    first = document["evidence"][0]
+    first["provider"] = {**first["provider"], **broken} if broken else {}
+    report = exported.report(document)
+    assert [check.rule for check in report.checks if check.outcome == "failed"] == ["figures"]
+
+
+def test_without_its_observations_a_figure_is_not_recomputed_and_that_is_told(exported: Exported) -> None:
+    report = exported.report({**exported.document, "evidence": []})
+    assert not report.refused
+    assert [check.place for check in report.checks if check.outcome == "notice"] == ["2026-04", "2026-05"]
+
+
+def test_what_the_parties_added_is_in_it_and_counts(exported: Exported) -> None:
+    names = [event.name for stream in exported.bundle.logs[1].streams for event in stream.events]
+    assert {"exclusion.claimed.v1", "exclusion.approved.v1", "period.closed.v1", "period.restated.v1"} <= set(names)
+
+
+def test_what_others_reported_is_not_in_it(exported: Exported) -> None:
+    content = exported.file.read_text()
+    assert "of-another-agreement" not in content
+    assert all(evidence["provider"]["counters"] for evidence in exported.document["evidence"] if evidence["period"] == "2026-04")
+
+
+def test_http_and_grpc_hand_out_the_same_file(exported: Exported) -> None:
+    customer = person(exported.reach, CUSTOMER, Role.AUDITOR)
+    answer = customer.ask("GET", f"/v1/agreements/{exported.agreement_id}/bundle")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == MEDIA_TYPE
+    assert answer.headers["content-disposition"] == f'attachment; filename="agreement-{exported.agreement_id}.bundle.json"'
+    request = agreements_pb2.ExportBundleRequest(agreement_id=exported.agreement_id)
+    parts = customer.call("agreements", AgreementsStub, lambda stub, options: list(stub.ExportBundle(request, **options)))
+    streamed = read(b"".join(part.content for part in parts))
+    assert replace(streamed, exported_at="") == replace(read(answer.content), exported_at="")
+
+
+def test_a_stranger_gets_none_of_it(exported: Exported) -> None:
+    stranger = person(exported.reach, "somebody-else", Role.AUDITOR)
+    for path in (f"/v1/agreements/{exported.agreement_id}/bundle", f"/v1/assessments/{exported.agreement_id}/bundle-part"):
+        assert stranger.ask("GET", path).status_code == 404
+
+
+def test_a_kept_checkpoint_is_compared(exported: Exported, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.write_text(exported.bundle.logs[0].checkpoint)
+    done = invoke("verify", exported.file, "--key", exported.keys[0], "--checkpoint", kept, "--json")
+    assert done.exit_code == 0, done.output
+    rules = [check["told"] for check in json.loads(done.stdout)["checks"] if check["rule"] == "kept-checkpoint"]
+    assert rules == ["is the bundle's"]
