@@ -114,16 +114,18 @@ def missing_reason() -> str:
     return ""
 
 
-def _runs(pid: int) -> bool:
-    """Neither stopped, nor dead, nor deep in the kernel, from where it comes back stopped."""
-    return any(_state(stat) not in "TDZX" for stat in Path(f"/proc/{pid}/task").glob("*/stat"))
-
-
-def _state(stat: Path) -> str:
+def state_of(pid: int, thread: int | None = None) -> str:
+    """One letter, as the kernel's: R, S, D, T, Z; X where there is none of it any more."""
+    place = Path(f"/proc/{pid}") if thread is None else Path(f"/proc/{pid}/task/{thread}")
     try:
-        return stat.read_text().rpartition(")")[2].split()[0]
+        return (place / "stat").read_text().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):
         return "X"
+
+
+def _runs(pid: int) -> bool:
+    """Neither stopped, nor dead, nor deep in the kernel, from where it comes back stopped."""
+    return any(state_of(pid, int(task.name)) not in "TDZX" for task in Path(f"/proc/{pid}/task").glob("*"))
 
 
 def _run(*words: str | Path) -> None:

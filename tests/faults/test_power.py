@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -33,7 +34,7 @@ from services.transparency.merkle import leaf_hash, verify_consistency, verify_i
 from services.transparency.note import Checkpoint, parse_checkpoint, parse_note, verify
 from tests import postgres
 from tests.faults import disk as disks
-from tests.faults.disk import Disk, small_disk
+from tests.faults.disk import Disk, small_disk, state_of
 from tests.faults.programs import SIGNER, Numbered, opened_log, opened_seals, run, sealed_log, stream_of_series
 from tests.faults.test_kills import PROCESSES, SERIES, _free_port
 
@@ -96,11 +97,17 @@ class Postgres(Database):
             postgres._wait_until_ready(self.url, self._process, self._folder)
 
     def kill(self) -> None:
+        """Returns when none of its processes is left: the next server asks for that."""
         assert self._process is not None
-        for pid in self.pids:
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGSTOP)  # it starts no further child
+        killed = self.pids
+        for pid in killed:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self._process.wait()
+        while any(state_of(pid) not in "ZX" for pid in killed):
+            time.sleep(0.01)
 
     @property
     def pids(self) -> list[int]:
