@@ -40,7 +40,7 @@ from services.measurement.objective import (
 )
 from services.measurement.observation import Evidence, Outage, State
 from services.vocabulary.money import Money, Rounding
-from services.vocabulary.period import HOUR, MINUTE, Interval, Microseconds, Month, datetime_of, parse_zone
+from services.vocabulary.period import HOUR, MINUTE, Cycle, Interval, Microseconds, Month, datetime_of, parse_zone
 from tests.measurement.calculation import (
     BERLIN,
     DB,
@@ -577,3 +577,18 @@ def test_a_lower_attainment_never_costs_less(one: Fraction, other: Fraction) -> 
 def test_without_a_yearly_cap_what_other_months_paid_counts_for_nothing_also_in_another_currency() -> None:
     francs = BookedCredit(month=Month(2026, 5), amount=Money(Decimal("100.00"), "CHF"), charge=Money(Decimal("1000.00"), "CHF"))
     assert credit_for([part(10)], booked=[francs]) == credit_for([part(10)])
+
+
+def test_the_credit_of_a_quarter_is_of_three_charges_and_so_is_what_the_year_has_left() -> None:
+    quarters = Cycle("quarter")
+    first, second = (quarters.period_on(date(2026, month, 1), term_begins=date(2026, 1, 1)) for month in (1, 4))
+    alone = credit_for([part(10)], months=3)
+    assert alone is not None
+    assert (str(alone.amount), alone.percent) == ("300.00", Fraction(1, 10))
+    capped = credit_for([part(60)], months=3)
+    assert capped is not None
+    assert (str(capped.amount), capped.capped) == ("1500.00", True)
+    paid = BookedCredit(month=first, amount=Money(Decimal("2900.00"), "EUR"), charge=Money(Decimal("1000.00"), "EUR"))
+    left = credit_for([part(10, yearly_cap="25")], months=second.months, booked=[paid])
+    assert left is not None
+    assert (str(left.amount), left.yearly_capped) == ("100.00", True)
