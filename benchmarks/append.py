@@ -34,7 +34,7 @@ from tests.postgres import missing_reason, postgres_url
 STREAM = uuid5(NAMESPACE_URL, "upheld:bench")
 SAVERS = 32
 RECORDED_AT = datetime(2026, 4, 1, tzinfo=UTC)
-CALLER = Caller(subject="bench", organisation=OrganisationId("bench"), roles=frozenset({Role.SERVICE}))
+CALLER = Caller(subject="bench", organisation=OrganisationId("bench"), roles=frozenset({Role.OPERATOR}))
 REASON = "What is told of why it happened, as long as people write it"
 
 

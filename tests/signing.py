@@ -13,8 +13,9 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from services.agreements.agreement import Agreement, signing_text
+from services.agreements.agreement import Agreement
 from services.agreements.keys import Keyring, evolve, register
+from services.agreements.negotiation import signing_text
 from services.agreements.signing import KeyText, SigningText, signed
 from services.transparency.note import Signer
 from services.vocabulary.identity import OrganisationId

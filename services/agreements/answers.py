@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.agreements.agreement import Fact, Signature, Status, TermsVersion
+from services.agreements import state_words
+from services.agreements.agreement import Comment, Request, Review, Signature, Status, Suspension, TermsVersion
 from services.agreements.application import Snapshot
-from services.agreements.terms import PartyRole, Terms, to_document
+from services.agreements.facts import Fact, RequestKind
+from services.agreements.terms import Change, PartyRole, Terms, in_words, to_document
 from services.agreements.terms.model import (
     Approval,
     ClaimFrom,
@@ -22,7 +25,9 @@ from services.agreements.terms.model import (
     Planned,
     PriorityRule,
     Reopened,
+    ReviewEvery,
     Stop,
+    SupportKind,
     TicketState,
     Week,
     Weekday,
@@ -271,6 +276,38 @@ class AgreementPeriodBody(BaseModel):
     days: Annotated[int | None, Absent, Field(description="Of rolling periods: civil days")] = None
 
 
+class RenewalBody(BaseModel):
+    """At its end the term goes on for so many months, unless notice was given so many days before."""
+
+    months: int
+    notice_days: int
+
+
+class SupportBody(BaseModel):
+    """An objective here that rests on one of another agreement."""
+
+    objective: str
+    agreement: Annotated[str, Field(description="The other agreement's id")]
+    supporting_objective: str
+    kind: SupportKind
+
+
+class ThirdPartyBody(BaseModel):
+    organisation: str
+    name: str
+    role: Annotated[str | None, Absent] = None
+
+
+class ActivityBody(BaseModel):
+    """A line of the responsibility matrix, by organisation id."""
+
+    activity: str
+    responsible: list[str]
+    accountable: str
+    consulted: Annotated[list[str] | None, Absent] = None
+    informed: Annotated[list[str] | None, Absent] = None
+
+
 class TermsDocument(BaseModel):
     """The terms document in its canonical form."""
 
@@ -293,6 +330,11 @@ class TermsDocument(BaseModel):
     hard_close_after_days: Annotated[int | None, Absent] = None
     disputes: Annotated[str | None, Absent] = None
     period: Annotated[AgreementPeriodBody | None, Absent, Field(description="Absent: calendar months")] = None
+    renewal: Annotated[RenewalBody | None, Absent, Field(description="Absent: the term ends")] = None
+    review_every: Annotated[ReviewEvery | None, Absent, Field(description="Absent: no reviews are due")] = None
+    underpinning: Annotated[list[SupportBody] | None, Absent] = None
+    third_parties: Annotated[list[ThirdPartyBody] | None, Absent] = None
+    responsibilities: Annotated[list[ActivityBody] | None, Absent] = None
 
 
 class TermsVersionBody(BaseModel):
@@ -303,6 +345,8 @@ class TermsVersionBody(BaseModel):
     effective_on: Day
     recorded_at: str
     reason: str
+    valid_until: Annotated[str, Field(description="An instant: the offer ends then; empty: it does not end by itself")]
+    offered_by: Annotated[str, Field(description="Organisation; empty: a draft")]
     terms: TermsDocument
 
 
@@ -317,6 +361,45 @@ class SignatureBody(BaseModel):
     note: Annotated[str, Field(description="The signed note: exactly what was signed, and the signature")]
 
 
+class CommentBody(BaseModel):
+    """On a place of one version of the terms."""
+
+    terms_version: int
+    place: Annotated[str, Field(examples=["objectives[uptime].target"])]
+    text: str
+    organisation: str
+    subject: str
+    recorded_at: Moment
+
+
+class RequestBody(BaseModel):
+    """What one side asks of the other. `first_day`: of the suspension, or of the service again; `last_day` null: until resumed."""
+
+    kind: RequestKind
+    first_day: Day
+    last_day: Day | None
+    organisation: str
+    reason: str
+
+
+class SuspensionBody(BaseModel):
+    """Both days inclusive; `last_day` null: until resumed. Its days are in no figure."""
+
+    first_day: Day
+    last_day: Day | None
+    reason: str
+    recorded_at: Moment
+
+
+class ReviewBody(BaseModel):
+    """Of the service; `held_on` null: due, not held."""
+
+    due_on: Day
+    held_on: Day | None
+    minutes: str
+    organisation: str
+
+
 class AgreementBody(BaseModel):
     """An agreement. `terms`: in force, or before both have signed the latest written; `pending`: waits for signatures."""
 
@@ -327,6 +410,11 @@ class AgreementBody(BaseModel):
     pending: TermsVersionBody | None
     signatures: list[SignatureBody]
     last_day: Day | None
+    comments: list[CommentBody]
+    notice_given_by: Annotated[str, Field(description="Organisation; empty: no notice was given")]
+    request: Annotated[RequestBody | None, Field(description="That waits for the other side")]
+    suspensions: list[SuspensionBody]
+    reviews: list[ReviewBody]
 
 
 class ListedBody(BaseModel):
@@ -363,6 +451,7 @@ class HistoryEntryBody(BaseModel):
     tool: str
     correlation_id: str
     causation_id: str
+    traceparent: Annotated[str, Field(description="W3C trace context of the call; empty: unknown")]
     data: dict[str, object]
 
 
@@ -376,6 +465,7 @@ class ChangeBody(BaseModel):
     place: Annotated[str, Field(examples=["objectives[availability].target"])]
     before: object
     after: object
+    words: Annotated[str, Field(examples=["Objective availability: the target rises from 99.9 % to 99.95 %."])]
 
 
 class DifferenceBody(BaseModel):
@@ -413,6 +503,48 @@ class TerminationRequest(BaseModel):
     last_day: Day
 
 
+class CommentRequest(BaseModel):
+    """On what waits for signatures, else on the draft or the terms in force."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    place: Annotated[str, Field(description="As a difference names it", examples=["objectives[uptime].target"])]
+    text: str
+
+
+class SuspensionRequest(BaseModel):
+    """Days of no service and no promise, both inclusive."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    first_day: Day
+    last_day: Annotated[str | None, Field(description="Absent: until resumed", examples=["2026-04-14"])] = None
+
+
+class ResumptionRequest(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    first_day: Annotated[str, Field(description="Of the service again", examples=["2026-04-12"])]
+
+
+class RequestAnswer(BaseModel):
+    """By the other side; the one that asked takes its request back by not confirming it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    confirmed: bool
+
+
+class ReviewRequest(BaseModel):
+    """The minutes of a review that took place."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    due_on: Day
+    held_on: Day
+    minutes: str = ""
+
+
 def agreement_body(snapshot: Snapshot) -> AgreementBody:
     return AgreementBody(
         id=str(snapshot.id),
@@ -421,7 +553,52 @@ def agreement_body(snapshot: Snapshot) -> AgreementBody:
         terms=version_body(snapshot.terms) if snapshot.terms else None,
         pending=version_body(snapshot.pending) if snapshot.pending else None,
         signatures=[_signature_body(signature) for signature in snapshot.signatures],
-        last_day=snapshot.last_day.isoformat() if snapshot.last_day else None,
+        last_day=_day(snapshot.last_day),
+        comments=[_comment_body(comment) for comment in snapshot.comments],
+        notice_given_by=snapshot.notice_given_by,
+        request=_request_body(snapshot.request) if snapshot.request else None,
+        suspensions=[_suspension_body(suspension) for suspension in snapshot.suspensions],
+        reviews=[_review_body(review) for review in snapshot.reviews],
+    )
+
+
+def _day(day: date | None) -> str | None:
+    return day.isoformat() if day else None
+
+
+def _comment_body(comment: Comment) -> CommentBody:
+    return CommentBody(
+        terms_version=comment.terms_version,
+        place=comment.place,
+        text=comment.text,
+        organisation=comment.organisation,
+        subject=comment.subject,
+        recorded_at=comment.recorded_at,
+    )
+
+
+def _request_body(request: Request) -> RequestBody:
+    return RequestBody(
+        kind=request.kind,
+        first_day=request.first_day.isoformat(),
+        last_day=_day(request.last_day),
+        organisation=request.organisation,
+        reason=request.reason,
+    )
+
+
+def _suspension_body(suspension: Suspension) -> SuspensionBody:
+    return SuspensionBody(
+        first_day=suspension.first_day.isoformat(),
+        last_day=_day(suspension.last_day),
+        reason=suspension.reason,
+        recorded_at=suspension.recorded_at,
+    )
+
+
+def _review_body(review: Review) -> ReviewBody:
+    return ReviewBody(
+        due_on=review.due_on.isoformat(), held_on=_day(review.held_on), minutes=review.minutes, organisation=review.organisation
     )
 
 
@@ -432,6 +609,8 @@ def version_body(version: TermsVersion) -> TermsVersionBody:
         effective_on=version.effective_on.isoformat(),
         recorded_at=version.recorded_at,
         reason=version.reason,
+        valid_until=version.valid_until,
+        offered_by=version.offered_by,
         terms=terms_document(version.terms),
     )
 
@@ -459,24 +638,30 @@ def listed_bodies(rows: Sequence[Listed]) -> list[ListedBody]:
     ]
 
 
+def change_bodies(changes: Sequence[Change]) -> list[ChangeBody]:
+    return [
+        ChangeBody(place=each.place, before=each.before, after=each.after, words=state_words.in_words(each, in_words)) for each in changes
+    ]
+
+
 def history_body(entries: Sequence[Recorded[Fact]]) -> HistoryBody:
-    return HistoryBody(
-        items=[
-            HistoryEntryBody(
-                version=entry.version,
-                type=entry.type,
-                event_id=entry.metadata.event_id,
-                recorded_at=entry.metadata.recorded_at,
-                actor=entry.metadata.actor,
-                organisation=entry.metadata.organisation,
-                reason=entry.metadata.reason,
-                tool=entry.metadata.tool,
-                correlation_id=entry.metadata.correlation_id,
-                causation_id=entry.metadata.causation_id,
-                data=fact_data(entry.event),
-            )
-            for entry in entries
-        ]
+    return HistoryBody(items=[entry_body(entry) for entry in entries])
+
+
+def entry_body(entry: Recorded[Fact]) -> HistoryEntryBody:
+    return HistoryEntryBody(
+        version=entry.version,
+        type=entry.type,
+        event_id=entry.metadata.event_id,
+        recorded_at=entry.metadata.recorded_at,
+        actor=entry.metadata.actor,
+        organisation=entry.metadata.organisation,
+        reason=entry.metadata.reason,
+        tool=entry.metadata.tool,
+        correlation_id=entry.metadata.correlation_id,
+        causation_id=entry.metadata.causation_id,
+        traceparent=entry.metadata.traceparent,
+        data=fact_data(entry.event),
     )
 
 

@@ -12,7 +12,6 @@ from services.agreements.agreement import Status
 from services.agreements.answers import (
     AgreementBody,
     AgreementPage,
-    ChangeBody,
     DifferenceBody,
     HistoryBody,
     SignatureRequest,
@@ -21,6 +20,7 @@ from services.agreements.answers import (
     ValidationBody,
     ViolationBody,
     agreement_body,
+    change_bodies,
     history_body,
     listed_bodies,
     terms_document,
@@ -39,7 +39,7 @@ _FORMS: dict[str, Form] = {
     "text/yaml": "yaml",
     "application/json": "json",
 }
-_DOCUMENT = {
+DOCUMENT = {
     "requestBody": {
         "required": True,
         "description": "A terms document",
@@ -56,6 +56,9 @@ AgreementName = Annotated[
 ]
 VersionNumber = Annotated[int, Path(ge=1, le=1_000_000, description="A version of the terms")]
 KnownAt = Annotated[str | None, Query(description="Only what was recorded until this instant, RFC 3339", examples=["2026-03-09T12:00:00Z"])]
+ValidUntil = Annotated[
+    str | None, Query(description="The offer ends at this instant, RFC 3339; absent: not by itself", examples=["2026-04-01T12:00:00Z"])
+]
 AsOf = Annotated[str | None, Query(description="The state on this civil date", examples=["2026-03-09"])]
 
 
@@ -69,14 +72,14 @@ def router(agreements: Agreements) -> APIRouter:
 
 
 def _add_negotiation(routes: APIRouter, agreements: Agreements) -> None:
-    @routes.post("", status_code=201, openapi_extra=_DOCUMENT, operation_id="draft_agreement")
+    @routes.post("", status_code=201, openapi_extra=DOCUMENT, operation_id="draft_agreement")
     async def draft_agreement(request: Request, response: Response, context: Acting, name: AgreementName = "") -> AgreementBody:
         """Write the first draft. The caller's organisation must be one of the parties."""
-        drafted = await agreements.draft(await _terms(request), name=name, context=context)
+        drafted = await agreements.draft(await sent_terms(request), name=name, context=context)
         response.headers["Location"] = f"/v1/agreements/{drafted.id}"
-        return _answered(response, drafted)
+        return answered(response, drafted)
 
-    @routes.post("/validation", openapi_extra=_DOCUMENT, operation_id="validate_terms")
+    @routes.post("/validation", openapi_extra=DOCUMENT, operation_id="validate_terms")
     async def validate_terms(request: Request, context: Acting) -> ValidationBody:
         """Try a terms document: its canonical form and digest, or everything that is wrong with it."""
         form, content = document_form(request), await request.body()
@@ -87,26 +90,29 @@ def _add_negotiation(routes: APIRouter, agreements: Agreements) -> None:
             return ValidationBody(valid=False, violations=found)
         return ValidationBody(valid=True, digest=digest(terms), terms=terms_document(terms))
 
-    @routes.put("/{agreement_id}/draft", openapi_extra=_DOCUMENT, operation_id="revise_draft")
+    @routes.put("/{agreement_id}/draft", openapi_extra=DOCUMENT, operation_id="revise_draft")
     async def revise_draft(
         request: Request, response: Response, agreement_id: AgreementId, version: RequiredIfMatch, context: Acting
     ) -> AgreementBody:
         """Replace the draft's terms."""
         stream = inputs.agreement_id(agreement_id)
-        terms = await _terms(request)
-        return _answered(response, await agreements.revise(stream, terms, expected_version=version, context=context))
+        terms = await sent_terms(request)
+        return answered(response, await agreements.revise(stream, terms, expected_version=version, context=context))
 
     @routes.post("/{agreement_id}/proposal", operation_id="propose_agreement")
-    async def propose_agreement(response: Response, agreement_id: AgreementId, version: RequiredIfMatch, context: Acting) -> AgreementBody:
+    async def propose_agreement(
+        response: Response, agreement_id: AgreementId, version: RequiredIfMatch, context: Acting, valid_until: ValidUntil = None
+    ) -> AgreementBody:
         """Put the draft on the table, to be signed as it is."""
         stream = inputs.agreement_id(agreement_id)
-        return _answered(response, await agreements.propose(stream, expected_version=version, context=context))
+        until = inputs.instant_or_none(valid_until, place="valid_until")
+        return answered(response, await agreements.propose(stream, valid_until=until, expected_version=version, context=context))
 
     @routes.post("/{agreement_id}/withdrawal", operation_id="withdraw_proposal")
     async def withdraw_proposal(response: Response, agreement_id: AgreementId, version: RequiredIfMatch, context: Acting) -> AgreementBody:
         """Take what waits for signatures off the table."""
         stream = inputs.agreement_id(agreement_id)
-        return _answered(response, await agreements.withdraw(stream, expected_version=version, context=context))
+        return answered(response, await agreements.withdraw(stream, expected_version=version, context=context))
 
     @routes.post("/{agreement_id}/signatures", operation_id="sign_agreement")
     async def sign_agreement(
@@ -115,11 +121,11 @@ def _add_negotiation(routes: APIRouter, agreements: Agreements) -> None:
         """Sign for the caller's own side, with a key of the caller's. The second signature puts the terms in force."""
         stream = inputs.agreement_id(agreement_id)
         signed = await agreements.sign(stream, body.note, named_digest=body.digest, expected_version=version, context=context)
-        return _answered(response, signed)
+        return answered(response, signed)
 
 
 def _add_life(routes: APIRouter, agreements: Agreements) -> None:
-    @routes.post("/{agreement_id}/amendments", openapi_extra=_DOCUMENT, operation_id="propose_amendment")
+    @routes.post("/{agreement_id}/amendments", openapi_extra=DOCUMENT, operation_id="propose_amendment")
     async def propose_amendment(
         *,
         request: Request,
@@ -128,13 +134,16 @@ def _add_life(routes: APIRouter, agreements: Agreements) -> None:
         version: RequiredIfMatch,
         context: Acting,
         effective_on: Annotated[str, Query(description="The first civil day it counts for", examples=["2026-05-01"])],
+        valid_until: ValidUntil = None,
     ) -> AgreementBody:
         """Propose a whole new version of the terms, to be signed by both parties."""
         stream = inputs.agreement_id(agreement_id)
         day = parse_day(effective_on, place="effective_on")
-        terms = await _terms(request)
-        proposed = await agreements.propose_amendment(stream, terms, effective_on=day, expected_version=version, context=context)
-        return _answered(response, proposed)
+        until = inputs.instant_or_none(valid_until, place="valid_until")
+        proposed = await agreements.propose_amendment(
+            stream, await sent_terms(request), effective_on=day, valid_until=until, expected_version=version, context=context
+        )
+        return answered(response, proposed)
 
     @routes.post("/{agreement_id}/termination", operation_id="terminate_agreement")
     async def terminate_agreement(
@@ -144,7 +153,7 @@ def _add_life(routes: APIRouter, agreements: Agreements) -> None:
         stream = inputs.agreement_id(agreement_id)
         last_day = parse_day(body.last_day, place="last_day")
         ended = await agreements.terminate(stream, last_day=last_day, expected_version=version, context=context)
-        return _answered(response, ended)
+        return answered(response, ended)
 
 
 def _add_reads(routes: APIRouter, agreements: Agreements) -> None:
@@ -167,7 +176,7 @@ def _add_reads(routes: APIRouter, agreements: Agreements) -> None:
             known_at=inputs.moment_or_none(known_at, place="known_at"),
             context=context,
         )
-        return _answered(response, found)
+        return answered(response, found)
 
     @routes.get("/{agreement_id}/history", operation_id="get_history")
     async def get_history(response: Response, agreement_id: AgreementId, context: Acting, known_at: KnownAt = None) -> HistoryBody:
@@ -196,11 +205,10 @@ def _add_reads(routes: APIRouter, agreements: Agreements) -> None:
         stream = inputs.agreement_id(agreement_id)
         changes, version = await agreements.diff(stream, before=before, after=after, context=context)
         etag(response, version)
-        bodies = [ChangeBody(place=each.place, before=each.before, after=each.after) for each in changes]
-        return DifferenceBody(from_version=before, to_version=after, changes=bodies)
+        return DifferenceBody(from_version=before, to_version=after, changes=change_bodies(changes))
 
 
-def _answered(response: Response, snapshot: Snapshot) -> AgreementBody:
+def answered(response: Response, snapshot: Snapshot) -> AgreementBody:
     etag(response, snapshot.version)
     return agreement_body(snapshot)
 
@@ -214,7 +222,7 @@ def document_form(request: Request) -> Form:
     return form
 
 
-async def _terms(request: Request) -> Terms:
+async def sent_terms(request: Request) -> Terms:
     form, content = document_form(request), await request.body()
     try:
         return await asyncio.to_thread(parse_document, content, form=form)

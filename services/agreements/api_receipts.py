@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from services.agreements import inputs
 from services.agreements.api import AgreementId
-from services.agreements.receipts import Receipts
+from services.agreements.receipts import Receipts, ShownEvent
 from services.chassis.http import Acting
 from services.chassis.log_doors import in_base64
 
@@ -21,10 +21,18 @@ class ReceiptBody(BaseModel):
     index: int = Field(description="Which leaf it is, from 0 on")
     siblings: list[str] = Field(description="The hashes from the leaf up to the root, base64")
     checkpoint: str = Field(description="The signed note of the root")
+    stored: str = Field(description="The stored document, base64: its SHA-256 is in the entry")
+
+
+class ReceiptsBody(BaseModel):
+    """All events of an agreement by one checkpoint."""
+
+    items: list[ReceiptBody] = Field(description="By version; what happened after the checkpoint is not among them")
+    key: str = Field(description="The log's verifier key. Whoever verifies has it from elsewhere")
 
 
 def router(receipts: Receipts) -> APIRouter:
-    """The route; its name is that of its permission."""
+    """The routes; each one's name is that of its permission."""
     routes = APIRouter(prefix="/v1/agreements", tags=["log"])
 
     @routes.get("/{agreement_id}/events/{version}/receipt", operation_id="get_receipt")
@@ -35,11 +43,23 @@ def router(receipts: Receipts) -> APIRouter:
     ) -> ReceiptBody:
         """What shows that an event of the history is in the signed log, a moment after it happened."""
         found = await receipts.receipt(inputs.agreement_id(agreement_id), version, context=context)
-        return ReceiptBody(
-            entry=in_base64(bytes(found.entry)),
-            index=found.index,
-            siblings=[in_base64(each) for each in found.siblings],
-            checkpoint=found.checkpoint,
-        )
+        return _receipt_body(found)
+
+    @routes.get("/{agreement_id}/receipts", operation_id="get_receipts")
+    async def get_receipts(agreement_id: AgreementId, context: Acting) -> ReceiptsBody:
+        """What shows that all events of the history are in the signed log, as of its newest checkpoint."""
+        found = await receipts.receipts(inputs.agreement_id(agreement_id), context=context)
+        return ReceiptsBody(items=[_receipt_body(each) for each in found], key=receipts.key)
 
     return routes
+
+
+def _receipt_body(shown: ShownEvent) -> ReceiptBody:
+    found = shown.receipt
+    return ReceiptBody(
+        entry=in_base64(bytes(found.entry)),
+        index=found.index,
+        siblings=[in_base64(each) for each in found.siblings],
+        checkpoint=found.checkpoint,
+        stored=in_base64(shown.stored),
+    )

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
-from services.agreements import agreement as rules
-from services.agreements.agreement import Agreement, AgreementNotFound, AlreadyDrafted, Fact, Signature, Status, TermsVersion
+from services.agreements import lifecycle, negotiation, passing
+from services.agreements.agreement import Agreement, Comment, Request, Review, Signature, Status, Suspension, TermsVersion
+from services.agreements.evolve import evolve
+from services.agreements.facts import Fact
 from services.agreements.keyring_application import Keyrings
 from services.agreements.naming import agreement_named
+from services.agreements.reads import ReadLog
+from services.agreements.refusals import AgreementNotFound, AlreadyDrafted
 from services.agreements.stored import Stored
 from services.agreements.terms import Change, Terms, difference
 from services.agreements.views import AgreementList, Listed
@@ -21,7 +25,7 @@ from services.chassis.events import Recorded
 from services.chassis.repository import Repository, Versioned
 from services.vocabulary.errors import invalid
 from services.vocabulary.identity import Caller
-from services.vocabulary.period import day_of, instant_of, parse_zone
+from services.vocabulary.period import Instant, day_of, instant_of, parse_zone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +39,11 @@ class Snapshot:
     pending: TermsVersion | None
     signatures: tuple[Signature, ...]
     last_day: date | None
+    comments: tuple[Comment, ...]
+    notice_given_by: str
+    request: Request | None
+    suspensions: tuple[Suspension, ...]
+    reviews: tuple[Review, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,20 +56,22 @@ class ListPage:
 
 @dataclass(frozen=True, kw_only=True)
 class TermsInForce:
-    """By effective date, each version until the next one's; `last_day` None: open-ended."""
+    """By effective date, each version until the next one's; `last_day` None: open-ended. Days of `suspensions` are judged by nothing."""
 
     versions: tuple[TermsVersion, ...]
     last_day: date | None
+    suspensions: tuple[Suspension, ...]
 
 
 class Agreements:
     """What can be done with agreements. An agreement that the caller may not see answers `AgreementNotFound`, whatever is asked of it."""
 
-    def __init__(self, store: EventStore[Stored], listing: AgreementList, keyrings: Keyrings) -> None:
+    def __init__(self, store: EventStore[Stored], listing: AgreementList, keyrings: Keyrings, reads: ReadLog) -> None:
         self._store: EventStore[Fact] = store.narrowed()
-        self._repository: Repository[Agreement, Fact] = Repository(self._store, _evolved)
+        self._repository: Repository[Agreement, Fact] = Repository(self._store, evolved)
         self._listing = listing
         self._keyrings = keyrings
+        self._reads = reads
 
     async def draft(self, terms: Terms, *, name: str = "", context: Context) -> Snapshot:
         """A repeated request finds the agreement that its first attempt made. Refuses with `AlreadyDrafted` a name that is taken."""
@@ -68,25 +79,30 @@ class Agreements:
         by = context.caller.organisation
 
         def decide(agreement: Agreement | None) -> Sequence[Fact]:
-            facts = rules.draft(terms, by=by)
+            facts = negotiation.draft(terms, by=by)
             if agreement is not None:
                 raise AlreadyDrafted(name)
             return facts
 
         drafted = await self._repository.execute(agreement_id, decide, context=context)
-        return _snapshot(agreement_id, drafted, context)
+        return snapshot_of(agreement_id, drafted, context)
 
     async def revise(self, agreement_id: UUID, terms: Terms, *, expected_version: int | None, context: Context) -> Snapshot:
         by = context.caller.organisation
-        return await self._change(agreement_id, lambda agreement: rules.revise(agreement, terms, by=by), expected_version, context)
+        return await self.change(agreement_id, lambda agreement: negotiation.revise(agreement, terms, by=by), expected_version, context)
 
-    async def propose(self, agreement_id: UUID, *, expected_version: int | None, context: Context) -> Snapshot:
-        by = context.caller.organisation
-        return await self._change(agreement_id, lambda agreement: rules.propose(agreement, by=by), expected_version, context)
+    async def propose(
+        self, agreement_id: UUID, *, valid_until: Instant | None = None, expected_version: int | None, context: Context
+    ) -> Snapshot:
+        def decide(agreement: Agreement) -> Sequence[Fact]:
+            by = context.caller.organisation
+            return negotiation.propose(agreement, by=by, valid_until=valid_until, recorded_at=context.recorded_at)
+
+        return await self.change(agreement_id, decide, expected_version, context)
 
     async def withdraw(self, agreement_id: UUID, *, expected_version: int | None, context: Context) -> Snapshot:
         by = context.caller.organisation
-        return await self._change(agreement_id, lambda agreement: rules.withdraw(agreement, by=by), expected_version, context)
+        return await self.change(agreement_id, lambda agreement: negotiation.withdraw(agreement, by=by), expected_version, context)
 
     async def sign(
         self, agreement_id: UUID, note: str, *, named_digest: str = "", expected_version: int | None, context: Context
@@ -96,7 +112,7 @@ class Agreements:
         keyring = await self._keyrings.of(caller.organisation)
 
         def decide(agreement: Agreement) -> Sequence[Fact]:
-            return rules.sign(
+            return negotiation.sign(
                 agreement,
                 agreement_id=agreement_id,
                 note=note,
@@ -104,49 +120,73 @@ class Agreements:
                 named_digest=named_digest,
                 by=caller.organisation,
                 signatory=caller.subject,
+                recorded_at=context.recorded_at,
             )
 
-        return await self._change(agreement_id, decide, expected_version, context)
+        return await self.change(agreement_id, decide, expected_version, context)
 
     async def propose_amendment(
-        self, agreement_id: UUID, terms: Terms, *, effective_on: date, expected_version: int | None, context: Context
+        self,
+        agreement_id: UUID,
+        terms: Terms,
+        *,
+        effective_on: date,
+        valid_until: Instant | None = None,
+        expected_version: int | None,
+        context: Context,
     ) -> Snapshot:
         def decide(agreement: Agreement) -> Sequence[Fact]:
-            by = context.caller.organisation
-            return rules.propose_amendment(agreement, terms, effective_on=effective_on, reason=context.reason, by=by)
+            return negotiation.propose_amendment(
+                agreement,
+                terms,
+                effective_on=effective_on,
+                valid_until=valid_until,
+                reason=context.reason,
+                by=context.caller.organisation,
+                recorded_at=context.recorded_at,
+            )
 
-        return await self._change(agreement_id, decide, expected_version, context)
+        return await self.change(agreement_id, decide, expected_version, context)
 
     async def terminate(self, agreement_id: UUID, *, last_day: date, expected_version: int | None, context: Context) -> Snapshot:
         def decide(agreement: Agreement) -> Sequence[Fact]:
             by = context.caller.organisation
-            return rules.terminate(agreement, last_day=last_day, by=by, recorded_at=context.recorded_at)
+            return lifecycle.terminate(agreement, last_day=last_day, by=by, recorded_at=context.recorded_at)
 
-        return await self._change(agreement_id, decide, expected_version, context)
+        return await self.change(agreement_id, decide, expected_version, context)
 
-    async def expire_ended(self, context: Context) -> int:
-        """Ends every agreement whose last day has passed in its own zone; answers how many."""
-        ended = 0
-        tomorrow = context.recorded_at.date() + timedelta(days=1)  # somewhere it is tomorrow already; the rule looks at the zone
-        for agreement_id in await self._listing.ending_before(tomorrow):
-            stream = UUID(agreement_id)
-            done = await self._repository.execute(
-                stream, lambda agreement: rules.expire(_existing(agreement), recorded_at=context.recorded_at), context=context
-            )
-            ended += bool(done.recorded)
-        return ended
+    async def pass_time(self, agreement_id: UUID, context: Context) -> tuple[bool, Instant | None]:
+        """Whether anything was due, which is told now, and when to look again; None: not before something else happens."""
+        happened, known = False, await self._loaded(agreement_id)
+        while found := passing.due(known, recorded_at=context.recorded_at):
+            decide, reason = found
+            known = await self._told(agreement_id, decide, replace(context, reason=reason))
+            happened = True
+        return happened, passing.next_look(known, recorded_at=context.recorded_at)
+
+    async def _loaded(self, agreement_id: UUID) -> Agreement:
+        found = await self._repository.load(agreement_id)
+        assert found is not None, "a stream that was seen does not vanish"
+        return found.state
+
+    async def _told(self, agreement_id: UUID, decide: passing.ByTime, context: Context) -> Agreement:
+        told = await self._repository.execute(
+            agreement_id, lambda agreement: decide(_existing(agreement), recorded_at=context.recorded_at), context=context
+        )
+        return told.state
 
     async def get(self, agreement_id: UUID, *, as_of: date | None = None, known_at: datetime | None = None, context: Context) -> Snapshot:
         """As of a day (without one: today, and the nearest terms outside the term), by what was recorded until an instant."""
-        known = await self._known(agreement_id, known_at, context.caller)
-        return _snapshot(agreement_id, known, context, as_of=as_of)
+        known = await self.known(agreement_id, known_at=known_at, context=context)
+        return snapshot_of(agreement_id, known, context, as_of=as_of)
 
     async def page(self, *, status: Status | None, cursor: str, limit: int, context: Context) -> ListPage:
         """Refuses with `Invalid` a cursor that no page gave."""
         if cursor and not (cursor.isdecimal() and len(cursor) < 19):
             raise invalid("cursor", "must be the cursor of a page before")
         before = int(cursor) if cursor else None
-        rows = await self._listing.page(context.caller, status=status, before=before, limit=limit + 1)
+        now = instant_of(context.recorded_at)
+        rows = await self._listing.page(context.caller, status=status, before=before, limit=limit + 1, now=now)
         more = len(rows) > limit
         items = rows[:limit]
         return ListPage(items=items, next_cursor=str(items[-1].drafted_position) if more else None)
@@ -160,17 +200,17 @@ class Agreements:
         return found
 
     async def history(self, agreement_id: UUID, *, known_at: datetime | None, context: Context) -> list[Recorded[Fact]]:
-        await self._known(agreement_id, known_at, context.caller)
+        await self.known(agreement_id, known_at=known_at, context=context)
         return await self._store.load(agreement_id, known_at=known_at)
 
     async def version(self, agreement_id: UUID, number: int, *, context: Context) -> tuple[TermsVersion, int]:
         """The version of the terms and the version of the stream it was read from."""
-        known = await self._known(agreement_id, None, context.caller)
+        known = await self.known(agreement_id, context=context)
         return known.state.version(number), known.version
 
     async def diff(self, agreement_id: UUID, *, before: int, after: int, context: Context) -> tuple[tuple[Change, ...], int]:
         """What changed between two versions of the terms, and the version of the stream it was read from."""
-        known = await self._known(agreement_id, None, context.caller)
+        known = await self.known(agreement_id, context=context)
         return difference(known.state.version(before).terms, known.state.version(after).terms), known.version
 
     async def terms_in_force(
@@ -179,39 +219,47 @@ class Agreements:
         """Everything that any day of [first, last] is judged by; nothing before both have signed."""
         if last < first:
             raise invalid("to_day", f"must not be before from_day {first}")
-        known = await self._known(agreement_id, known_at, context.caller)
-        return TermsInForce(versions=known.state.terms_between(first, last), last_day=known.state.last_day)
+        known = await self.known(agreement_id, known_at=known_at, context=context)
+        state = known.state
+        return TermsInForce(versions=state.terms_between(first, last), last_day=state.last_day, suspensions=state.suspensions)
 
-    async def _change(
+    async def change(
         self,
         agreement_id: UUID,
         decide: Callable[[Agreement], Sequence[Fact]],
         expected_version: int | None,
         context: Context,
     ) -> Snapshot:
-        await self._known(agreement_id, None, context.caller)
+        """What a decision of the caller's comes to. Refuses with `AgreementNotFound` and `StaleVersion`, and as the decision does."""
+        await self._visible(agreement_id, context.caller)
         changed = await self._repository.execute(
             agreement_id, lambda agreement: decide(_existing(agreement)), context=context, expected_version=expected_version
         )
-        return _snapshot(agreement_id, changed, context)
+        return snapshot_of(agreement_id, changed, context)
 
-    async def _known(self, agreement_id: UUID, known_at: datetime | None, caller: Caller) -> Versioned[Agreement]:
+    async def known(self, agreement_id: UUID, *, known_at: datetime | None = None, context: Context) -> Versioned[Agreement]:
+        """For whoever may see it, by what was recorded until an instant. Every answer about an agreement comes by here, and is a read."""
+        newest = await self._visible(agreement_id, context.caller)
+        known = newest if known_at is None else await self._repository.load(agreement_id, known_at=known_at)
+        if known is None:
+            raise AgreementNotFound(agreement_id)
+        await self._reads.note(agreement_id, context)
+        return known
+
+    async def _visible(self, agreement_id: UUID, caller: Caller) -> Versioned[Agreement]:
         """Who may see it is decided by the newest terms, whatever instant is asked for."""
         newest = await self._repository.load(agreement_id)
         if newest is None or not caller.speaks_for_any(newest.state.readers):
             raise AgreementNotFound(agreement_id)
-        known = newest if known_at is None else await self._repository.load(agreement_id, known_at=known_at)
-        if known is None:
-            raise AgreementNotFound(agreement_id)
-        return known
+        return newest
 
 
 def _new_id(context: Context) -> UUID:
     return uuid5(NAMESPACE_URL, f"upheld:agreement:{context.request.key}") if context.request else uuid4()
 
 
-def _evolved(agreement: Agreement | None, recorded: Recorded[Fact]) -> Agreement:
-    return rules.evolve(agreement, recorded.event, recorded_at=recorded.metadata.recorded_at)
+def evolved(agreement: Agreement | None, recorded: Recorded[Fact]) -> Agreement:
+    return evolve(agreement, recorded.event, recorded_at=recorded.metadata.recorded_at)
 
 
 def _existing(agreement: Agreement | None) -> Agreement:
@@ -219,15 +267,21 @@ def _existing(agreement: Agreement | None) -> Agreement:
     return agreement
 
 
-def _snapshot(agreement_id: UUID, known: Versioned[Agreement], context: Context, *, as_of: date | None = None) -> Snapshot:
+def snapshot_of(agreement_id: UUID, known: Versioned[Agreement], context: Context, *, as_of: date | None = None) -> Snapshot:
+    """As of a day; without one, today in its own zone."""
     agreement = known.state
     today = day_of(instant_of(context.recorded_at), parse_zone(agreement.newest.terms.zone))
     return Snapshot(
         id=agreement_id,
         version=known.version,
-        status=agreement.status_on(as_of) if as_of else agreement.status,
+        status=agreement.status_on(as_of) if as_of else agreement.status_today(today),
         terms=agreement.terms_on(as_of) if as_of else agreement.shown_on(today),
         pending=agreement.pending,
         signatures=agreement.signatures,
         last_day=agreement.last_day,
+        comments=agreement.comments,
+        notice_given_by=agreement.notice.organisation if agreement.notice else "",
+        request=agreement.request,
+        suspensions=agreement.suspensions,
+        reviews=agreement.reviews,
     )

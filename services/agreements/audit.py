@@ -10,18 +10,22 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from uuid import UUID
 
-from services.agreements import agreement as rules
-from services.agreements import keys
-from services.agreements.agreement import Activated, Agreement, Amended, AmendmentProposed, Drafted, Fact, Revised, Signed
+from services.agreements import keys, negotiation
+from services.agreements.agreement import Agreement
+from services.agreements.decided_again import follows
+from services.agreements.evolve import evolve
+from services.agreements.facts import Activated, Amended, AmendmentProposed, CounterOffered, Drafted, Fact, Revised, Signed
 from services.agreements.keys import KeyFact, KeyRegistered, KeyRevoked, Keyring, KeyRotated, keyring_id
 from services.agreements.readback import ReadFact, UnreadableFact, read_fact
 from services.transparency.bundle import Bundle, Log, Node, StoredEvent, Stream
+from services.transparency.person import Names, is_erased
 from services.transparency.verify import Check, failed, notice, ok
 from services.vocabulary.errors import Refusal
 from services.vocabulary.identity import OrganisationId
-from services.vocabulary.period import zone_names
+from services.vocabulary.period import datetime_of, parse_instant, zone_names
 
 SERVICE = "agreements"
+_WITH_TERMS = (Drafted, Revised, CounterOffered, AmendmentProposed, Activated, Amended)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +54,7 @@ class Replay:
 
 
 def state_of(agreement: Agreement) -> Node:
-    """What a bundle says that its history comes to."""
+    """What a bundle says that its history comes to. What has not happened has no key: so bundles read that were written before it could."""
     return {
         "status": agreement.status,
         "first_day": agreement.first_day.isoformat(),
@@ -77,12 +81,48 @@ def state_of(agreement: Agreement) -> Node:
             }
             for each in agreement.signatures
         ],
+        **{name: node for name, node in _life_of(agreement).items() if node},
+    }
+
+
+def _life_of(agreement: Agreement) -> Mapping[str, Node]:
+    return {
+        "comments": [
+            {
+                "terms_version": each.terms_version,
+                "place": each.place,
+                "text": each.text,
+                "organisation": each.organisation,
+                "subject": each.subject,
+                "recorded_at": each.recorded_at,
+            }
+            for each in agreement.comments
+        ],
+        "suspensions": [
+            {
+                "first_day": each.first_day.isoformat(),
+                "last_day": each.last_day.isoformat() if each.last_day else "",
+                "reason": each.reason,
+                "recorded_at": each.recorded_at,
+            }
+            for each in agreement.suspensions
+        ],
+        "notice_given_by": agreement.notice.organisation if agreement.notice else "",
+        "reviews": [
+            {
+                "due_on": each.due_on.isoformat(),
+                "held_on": each.held_on.isoformat() if each.held_on else "",
+                "minutes": each.minutes,
+                "organisation": each.organisation,
+            }
+            for each in agreement.reviews
+        ],
     }
 
 
 def documents_of(facts: Sequence[Fact | KeyFact]) -> Mapping[str, str]:
     """The terms documents that they carry, by digest."""
-    return {fact.digest: fact.document for fact in facts if isinstance(fact, Drafted | Revised | AmendmentProposed | Activated | Amended)}
+    return {fact.digest: fact.document for fact in facts if isinstance(fact, _WITH_TERMS)}
 
 
 def check_history(bundle: Bundle) -> list[Check]:
@@ -107,7 +147,8 @@ def check_history(bundle: Bundle) -> list[Check]:
 
 def read_told(log: Log) -> list[Told]:
     """Refuses with `UnreadableFact`."""
-    return [_told(each, event) for each in log.streams for event in each.events]
+    named = [(each, each.names()) for each in log.streams]
+    return [_told(stream, names, event) for stream, names in named for event in stream.events]
 
 
 def replayed(told: Sequence[Told], agreement_id: UUID) -> Replay:
@@ -127,9 +168,9 @@ def replayed(told: Sequence[Told], agreement_id: UUID) -> Replay:
     return replay
 
 
-def _told(stream: Stream, event: StoredEvent) -> Told:
+def _told(stream: Stream, names: Names, event: StoredEvent) -> Told:
     try:
-        return Told(stream=stream.id, event=event, read=read_fact(event.name, event.content))
+        return Told(stream=stream.id, event=event, read=read_fact(event.name, event.content, names))
     except UnreadableFact as refusal:
         raise UnreadableFact(str(event), refusal.message) from None
 
@@ -148,7 +189,9 @@ def _follow(replay: Replay, told: Told) -> None:
         replay.due = _signed(replay, told, fact)
     elif isinstance(fact, Activated | Amended) and due is None:
         raise UnreadableFact(str(told.event), "puts in force what not both have signed")
-    replay.agreement = rules.evolve(replay.agreement, fact, recorded_at=told.read.recorded_at)
+    elif replay.agreement is not None and not follows(replay.agreement, fact, told.read.recorded_at):
+        raise UnreadableFact(str(told.event), "says something else than what was decided")
+    replay.agreement = evolve(replay.agreement, fact, recorded_at=told.read.recorded_at)
 
 
 def _is_the_same(due: Fact, fact: Fact) -> bool:
@@ -164,7 +207,7 @@ def _signed(replay: Replay, told: Told, fact: Signed) -> Fact | None:
     assert agreement is not None, "a stream begins with a draft"
     if not fact.note and told.event.name == "agreement.signed.v1":
         return _signed_without_key(replay, told, agreement, fact)
-    decided = rules.sign(
+    decided = negotiation.sign(
         agreement,
         agreement_id=replay.agreement_id,
         note=fact.note,
@@ -172,10 +215,14 @@ def _signed(replay: Replay, told: Told, fact: Signed) -> Fact | None:
         named_digest=fact.digest,
         by=fact.organisation,
         signatory=fact.signatory,
+        recorded_at=datetime_of(parse_instant(told.read.recorded_at, place="recorded_at")),
     )
     if decided[0] != fact:
         raise UnreadableFact(str(told.event), "says something else than what was signed")
     replay.with_key += 1
+    if is_erased(fact.signatory):
+        rule = f"{told.event}: signed with the key {_key_id(fact.key)}; the name of its owner, {fact.signatory}, was erased"
+        replay.checks.append(notice("signature", str(replay.agreement_id), rule))
     return decided[1] if len(decided) > 1 else None
 
 
@@ -190,7 +237,7 @@ def _signed_without_key(replay: Replay, told: Told, agreement: Agreement, fact: 
     others = {each.role for each in agreement.signatures if each.terms_version == pending.number}
     if fact.role in others:
         raise UnreadableFact(str(told.event), f"is a second signature of the {fact.role}")
-    return rules.in_force(agreement, pending) if others else None
+    return negotiation.in_force(agreement, pending) if others else None
 
 
 def _follow_key(replay: Replay, told: Told, fact: KeyFact) -> None:
@@ -199,6 +246,11 @@ def _follow_key(replay: Replay, told: Told, fact: KeyFact) -> None:
     if told.stream != keyring_id(organisation):
         raise UnreadableFact(str(told.event), "is in the keyring of somebody else")
     before = replay.keyrings.get(organisation)
+    if not isinstance(fact, KeyRevoked) and is_erased(fact.subject):
+        rule = f"{told.event}: what was signed names somebody whose name was erased, and cannot be checked any more; the log alone says so"
+        replay.checks.append(notice("key", str(told.stream), rule))
+        replay.keyrings[organisation] = keys.evolve(before, fact, recorded_at=told.read.recorded_at)
+        return
     if isinstance(fact, KeyRegistered):
         decided = keys.register(before, note=fact.note, organisation=organisation, subject=fact.subject)
     elif isinstance(fact, KeyRotated):
@@ -224,7 +276,7 @@ def _terms(bundle: Bundle, told: Sequence[Told]) -> Iterator[Check]:
     carried = documents_of([each.fact for each in told])
     for each in told:
         fact = each.fact
-        if isinstance(fact, Drafted | Revised | AmendmentProposed | Activated | Amended) and _digest(fact.document) != fact.digest:
+        if isinstance(fact, _WITH_TERMS) and _digest(fact.document) != fact.digest:
             yield failed("terms", str(each.stream), f"{each.event} names another digest than that of its terms")
     for digest, document in bundle.terms.items():
         if _digest(document) != digest:
@@ -254,6 +306,10 @@ def _state(bundle: Bundle, replay: Replay) -> Iterator[Check]:
         )
     else:
         yield failed("state", SERVICE, "what the bundle says of the agreement does not follow from its events")
+
+
+def _key_id(key: str) -> str:
+    return key.split("+")[1]
 
 
 def _digest(document: str) -> str:

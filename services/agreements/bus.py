@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from upheld.agreements.v1 import events_pb2
 
-from services.agreements.agreement import Activated, Amended, Expired, Terminated
+from services.agreements.facts import Activated, Amended, Expired, Renewed, Resumed, Suspended, Terminated
 from services.agreements.stored import Stored
 from services.agreements.terms import stored_terms
 from services.agreements.wire import terms_message
@@ -23,6 +23,10 @@ def translate(recorded: Recorded[Stored]) -> Outgoing | None:
             return _ended(recorded, fact, how="terminated")
         case Expired() as fact:
             return _ended(recorded, fact, how="expired")
+        case Suspended() | Resumed() as fact:
+            return _suspended(recorded, fact)
+        case Renewed() as fact:
+            return _renewed(recorded, fact)
         case _:
             return None
 
@@ -61,3 +65,21 @@ def _ended(recorded: Recorded[Stored], fact: Terminated | Expired, *, how: str) 
         recorded_at=recorded.metadata.recorded_at,
     )
     return Outgoing(tenant=fact.provider, event="agreement-ended", message=message)
+
+
+def _suspended(recorded: Recorded[Stored], fact: Suspended | Resumed) -> Outgoing:
+    message = events_pb2.AgreementSuspended(
+        agreement_id=str(recorded.stream),
+        first_day=fact.first_day.isoformat(),
+        last_day=fact.last_day.isoformat() if fact.last_day else "",
+        reason=fact.reason,
+        recorded_at=recorded.metadata.recorded_at,
+    )
+    return Outgoing(tenant=fact.provider, event="agreement-suspended", message=message)
+
+
+def _renewed(recorded: Recorded[Stored], fact: Renewed) -> Outgoing:
+    message = events_pb2.AgreementRenewed(
+        agreement_id=str(recorded.stream), last_day=fact.last_day.isoformat(), recorded_at=recorded.metadata.recorded_at
+    )
+    return Outgoing(tenant=fact.provider, event="agreement-renewed", message=message)

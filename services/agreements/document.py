@@ -5,6 +5,7 @@ Refused before anything is read: more than 512 KiB, more than 20 levels, anchors
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Iterator
@@ -171,3 +172,8 @@ def _line(event: _Event) -> int:
 
 def _too_deep() -> UnreadableDocument:
     return UnreadableDocument(f"is nested deeper than {MOST_LEVELS} levels")
+
+
+async def sent_terms(document: str) -> Terms:
+    """Of a document in either form, read off the event loop."""
+    return await asyncio.to_thread(parse_document, document, form=form_of(document))

@@ -6,9 +6,10 @@ import re
 from datetime import date, datetime
 from uuid import UUID
 
-from services.agreements.agreement import STATUSES, AgreementNotFound, Status
+from services.agreements.agreement import STATUSES, Status
+from services.agreements.refusals import AgreementNotFound
 from services.vocabulary.errors import invalid
-from services.vocabulary.period import datetime_of, parse_day, parse_instant
+from services.vocabulary.period import Instant, datetime_of, parse_day, parse_instant
 
 _LOST_PLUS = re.compile(r"(T[^ ]+) (\d{2}:\d{2})$")
 
@@ -28,9 +29,15 @@ def day_or_none(text: str | None, *, place: str) -> date | None:
     return parse_day(text, place=place) if text else None
 
 
-def moment_or_none(text: str | None, *, place: str) -> datetime | None:
+def instant_or_none(text: str | None, *, place: str) -> Instant | None:
     """Reads RFC 3339, also where the plus of an offset came as a blank: in a query it does, unless it is escaped."""
-    return datetime_of(parse_instant(_LOST_PLUS.sub(r"\1+\2", text), place=place)) if text else None
+    return parse_instant(_LOST_PLUS.sub(r"\1+\2", text), place=place) if text else None
+
+
+def moment_or_none(text: str | None, *, place: str) -> datetime | None:
+    """As `instant_or_none`."""
+    instant = instant_or_none(text, place=place)
+    return None if instant is None else datetime_of(instant)
 
 
 def status_or_none(text: str) -> Status | None:

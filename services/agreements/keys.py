@@ -12,7 +12,8 @@ from typing import TypeAlias, assert_never
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from services.agreements.signing import own_key_text, parse_key_text, read_note
-from services.transparency.note import ED25519, BadNote, Note, VerifierKey, parse_key, parse_note, verify
+from services.transparency.note import ED25519, BadNote, Note, VerifierKey, parse_key, parse_note, parse_renamed_key, verify
+from services.transparency.person import is_erased
 from services.vocabulary.errors import Conflict, NotAllowed, NotFound
 from services.vocabulary.identity import OrganisationId
 
@@ -257,4 +258,10 @@ def evolve(keyring: Keyring | None, fact: KeyFact, *, recorded_at: str) -> Keyri
 
 
 def _registered(fact: KeyRegistered | KeyRotated, recorded_at: str) -> SigningKey:
-    return SigningKey(key=parse_key(fact.key), organisation=fact.organisation, subject=fact.subject, registered_at=recorded_at)
+    return SigningKey(key=_stored_key(fact.key), organisation=fact.organisation, subject=fact.subject, registered_at=recorded_at)
+
+
+def _stored_key(text: str) -> VerifierKey:
+    """The id is a digest over the name too: of a name that was erased it is what it was."""
+    name = text.partition("+")[0].partition("/")[2]
+    return parse_renamed_key(text) if is_erased(name) else parse_key(text)

@@ -11,7 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import assert_never
 
-from services.agreements.remark import Remark, Tree, kept, lost
+from services.agreements.remark import Remark, Tree, kept, lost, shown
 from services.agreements.terms import (
     Availability,
     Composite,
@@ -211,10 +211,10 @@ def _of_terms(terms: Terms) -> Iterator[Remark]:
         yield kept("period", f"from day {terms.period.from_day}", "only the start of the calendar window tells it")
 
 
-def _summary(node: object) -> str:
+def _summary(node: Tree) -> str:
     if isinstance(node, list):
         return f"{len(node)} of them" if len(node) > 1 else "one of them"
-    return "what a breach costs" if isinstance(node, dict) else str(node)
+    return "what a breach costs" if isinstance(node, dict) and "monthly_charge" in node else shown(node)
 
 
 def _place(objective: Objective) -> str:

@@ -10,6 +10,8 @@ from services.vocabulary.identity import Role
 READERS = frozenset(Role)
 NEGOTIATORS = frozenset({Role.SERVICE_MANAGER})
 SIGNATORIES = frozenset({Role.SIGNATORY})
+EXAMINERS = frozenset({Role.ADMINISTRATOR, Role.SERVICE_MANAGER, Role.AUDITOR})
+PARTY_PEOPLE = NEGOTIATORS | SIGNATORIES
 KEY_KEEPERS = frozenset({Role.SIGNATORY, Role.ADMINISTRATOR})
 
 PERMISSIONS: Mapping[str, frozenset[Role]] = {
@@ -18,6 +20,8 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
     "revise_draft": NEGOTIATORS,
     "propose_agreement": NEGOTIATORS,
     "withdraw_proposal": NEGOTIATORS,
+    "counter_offer": NEGOTIATORS,
+    "comment_on_terms": PARTY_PEOPLE,
     "sign_agreement": SIGNATORIES,
     "register_key": SIGNATORIES,
     "rotate_key": SIGNATORIES,
@@ -25,6 +29,12 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
     "list_keys": READERS,
     "propose_amendment": NEGOTIATORS,
     "terminate_agreement": NEGOTIATORS,
+    "give_notice": PARTY_PEOPLE,
+    "request_suspension": PARTY_PEOPLE,
+    "request_resumption": PARTY_PEOPLE,
+    "answer_request": SIGNATORIES,
+    "record_review": NEGOTIATORS,
+    "archive_agreement": NEGOTIATORS,
     "validate_terms": READERS,
     "export_agreement": READERS,
     "import_terms": READERS,
@@ -33,7 +43,14 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
     "get_history": READERS,
     "get_version": READERS,
     "diff_terms": READERS,
+    "check_chain": READERS,
     "get_receipt": READERS,
+    "get_receipts": READERS,
+    "get_consistency": READERS,
+    "get_state_at": READERS,
+    "diff_states": READERS,
+    "search_history": READERS,
+    "list_reads": EXAMINERS,
     "export_bundle": READERS,
     "get_terms_in_force": READERS,
 }

@@ -12,8 +12,11 @@ from datetime import date
 from types import NoneType, UnionType
 from typing import Literal, NewType, Union, get_args, get_origin, get_type_hints
 
+from services.agreements.personal import PERSONAL
 from services.agreements.stored import STORED, UPCASTERS, Stored
+from services.transparency.person import Names
 from services.vocabulary.errors import Invalid, Violation
+from services.vocabulary.personal import rewritten
 
 
 class UnreadableFact(Invalid):
@@ -35,8 +38,9 @@ class ReadFact:
     organisation: str
 
 
-def read_fact(name: str, content: bytes) -> ReadFact:
-    """Refuses with `UnreadableFact`."""
+def read_fact(name: str, content: bytes, names: Names | None = None) -> ReadFact:
+    """`names` are those of its stream; None: of nobody, all are erased. Refuses with `UnreadableFact`."""
+    names = Names() if names is None else names
     try:
         stored = json.loads(content.decode())
         metadata, event = stored["metadata"], stored["event"]
@@ -53,7 +57,14 @@ def read_fact(name: str, content: bytes) -> ReadFact:
     kind = STORED.get(name)
     if kind is None:
         raise UnreadableFact(name, "is no event of agreements")
-    return ReadFact(fact=_built(name, kind, event), recorded_at=told[0], actor=told[1], organisation=told[2])
+    fact = _built(name, kind, event)
+    marks = PERSONAL.get(kind)
+    if marks is not None:
+        fact = rewritten(fact, marks, lambda _, text: names.read(text))
+    read = ReadFact(fact=fact, recorded_at=told[0], actor=names.read(told[1]), organisation=told[2])
+    if names.refused:
+        raise UnreadableFact(name, "has a name that the key of its person does not open")
+    return read
 
 
 def _built(name: str, kind: type[Stored], event: object) -> Stored:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from upheld.agreements.v1 import agreements_pb2 as messages
-from upheld.agreements.v1.agreements_pb2_grpc import AgreementsServicer
 
 from services.agreements import inputs, wire
 from services.agreements.application import Agreements
 from services.agreements.bundle_export import BundleExport
-from services.agreements.document import form_of, parse_document
+from services.agreements.document import sent_terms
 from services.agreements.keyring_application import Keyrings
+from services.agreements.lifecycle_application import Life
+from services.agreements.past import Past
 from services.agreements.receipts import Receipts
-from services.agreements.terms import Terms, digest
+from services.agreements.rpc_chain import ChainCalls
+from services.agreements.rpc_lifecycle import LifeCalls
+from services.agreements.rpc_log import LogCalls
+from services.agreements.rpc_negotiation import NegotiationCalls
+from services.agreements.rpc_replay import PastCalls
+from services.agreements.terms import digest
 from services.chassis.rpc import context_of, page_size
 from services.vocabulary.errors import Invalid
 from services.vocabulary.period import parse_day
@@ -27,21 +32,25 @@ SERVICE = "upheld.agreements.v1.Agreements"
 _PART_BYTES = 1 << 20
 
 
-class AgreementsRpc(AgreementsServicer):
+class AgreementsRpc(NegotiationCalls, LifeCalls, LogCalls, PastCalls, ChainCalls):
     """The calls of agreements.proto."""
 
-    def __init__(self, agreements: Agreements, keyrings: Keyrings, receipts: Receipts, export: BundleExport) -> None:
+    def __init__(
+        self, agreements: Agreements, life: Life, *, keyrings: Keyrings, receipts: Receipts, export: BundleExport, past: Past
+    ) -> None:
         self._agreements = agreements
+        self._life = life
         self._keyrings = keyrings
         self._receipts = receipts
         self._export = export
+        self._past = past
 
     async def DraftAgreement(self, request: messages.DraftAgreementRequest, context: Call) -> messages.Agreement:
-        terms = await _terms(request.document)
+        terms = await sent_terms(request.document)
         return wire.agreement_message(await self._agreements.draft(terms, context=context_of(context, because=request.reason)))
 
     async def ReviseDraft(self, request: messages.ReviseDraftRequest, context: Call) -> messages.Agreement:
-        stream, terms = inputs.agreement_id(request.agreement_id), await _terms(request.document)
+        stream, terms = inputs.agreement_id(request.agreement_id), await sent_terms(request.document)
         revised = await self._agreements.revise(
             stream, terms, expected_version=request.expected_version or None, context=context_of(context, because=request.reason)
         )
@@ -50,6 +59,7 @@ class AgreementsRpc(AgreementsServicer):
     async def ProposeAgreement(self, request: messages.ProposeAgreementRequest, context: Call) -> messages.Agreement:
         proposed = await self._agreements.propose(
             inputs.agreement_id(request.agreement_id),
+            valid_until=inputs.instant_or_none(request.valid_until, place="valid_until"),
             expected_version=request.expected_version or None,
             context=context_of(context, because=request.reason),
         )
@@ -78,8 +88,9 @@ class AgreementsRpc(AgreementsServicer):
         effective_on = parse_day(request.effective_on, place="effective_on")
         proposed = await self._agreements.propose_amendment(
             stream,
-            await _terms(request.document),
+            await sent_terms(request.document),
             effective_on=effective_on,
+            valid_until=inputs.instant_or_none(request.valid_until, place="valid_until"),
             expected_version=request.expected_version or None,
             context=context_of(context, because=request.reason),
         )
@@ -157,15 +168,6 @@ class AgreementsRpc(AgreementsServicer):
         found = await self._keyrings.listed(request.organisation, context=context_of(context))
         return messages.ListKeysResponse(keys=map(wire.key_message, found))
 
-    async def GetReceipt(self, request: messages.GetReceiptRequest, context: Call) -> messages.Receipt:
-        stream = inputs.agreement_id(request.agreement_id)
-        found = await self._receipts.receipt(stream, request.version, context=context_of(context))
-        return messages.Receipt(entry=bytes(found.entry), index=found.index, siblings=found.siblings, checkpoint=found.checkpoint)
-
-    async def GetCheckpoint(self, request: messages.GetCheckpointRequest, context: Call) -> messages.Checkpoint:
-        note, key = await self._receipts.checkpoint(request.size)
-        return messages.Checkpoint(note=note, key=key)
-
     async def ExportBundle(self, request: messages.ExportBundleRequest, context: Call) -> AsyncIterator[messages.BundlePart]:
         content = await self._export.bundle(inputs.agreement_id(request.agreement_id), context=context_of(context))
         for start in range(0, len(content), _PART_BYTES):
@@ -173,12 +175,8 @@ class AgreementsRpc(AgreementsServicer):
 
     async def ValidateTerms(self, request: messages.ValidateTermsRequest, context: Call) -> messages.ValidateTermsResponse:
         try:
-            terms = await _terms(request.document)
+            terms = await sent_terms(request.document)
         except Invalid as refusal:
             found = [messages.Violation(place=each.place, rule=each.rule) for each in refusal.violations]
             return messages.ValidateTermsResponse(valid=False, violations=found)
         return messages.ValidateTermsResponse(valid=True, digest=digest(terms), terms=wire.terms_message(terms))
-
-
-async def _terms(document: str) -> Terms:
-    return await asyncio.to_thread(parse_document, document, form=form_of(document))

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from services.agreements import agreement, keys
+from services.agreements import facts, keys
 
-Stored = agreement.Fact | keys.KeyFact
+Stored = facts.Fact | keys.KeyFact
 
-STORED: Mapping[str, type[Stored]] = {**agreement.FACTS, **keys.KEY_FACTS}
+STORED: Mapping[str, type[Stored]] = {**facts.FACTS, **keys.KEY_FACTS}
 
 
 def _without_key(signed: dict[str, object]) -> dict[str, object]:
     return {**signed, "key": "", "note": ""}
 
 
-UPCASTERS = {"agreement.signed.v1": ("agreement.signed.v2", _without_key)}
-"""A signature of the time before keys were asked for is one without a key."""
+def _without_end(offered: dict[str, object]) -> dict[str, object]:
+    return {**offered, "valid_until": ""}
+
+
+UPCASTERS = {
+    "agreement.signed.v1": ("agreement.signed.v2", _without_key),
+    "agreement.proposed.v1": ("agreement.proposed.v2", _without_end),
+    "agreement.amendment-proposed.v1": ("agreement.amendment-proposed.v2", _without_end),
+}
+"""A signature of the time before keys were asked for is one without a key; an offer of before they had an end has none."""

@@ -4,34 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
-from typing import assert_never
+from typing import TypeAlias, assert_never
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from services.agreements.agreement import (
+from services.agreements.agreement import Status
+from services.agreements.facts import (
     Activated,
     Amended,
     AmendmentProposed,
+    Archived,
+    Commented,
+    CounterOffered,
     Drafted,
     Expired,
     Fact,
+    NoticeGiven,
+    OfferExpired,
     Proposed,
+    Renewed,
+    RequestRefused,
+    Resumed,
+    ResumptionRequested,
+    ReviewDue,
+    ReviewHeld,
     Revised,
     Signed,
-    Status,
+    Suspended,
+    SuspensionRequested,
     Terminated,
     Withdrawn,
 )
 from services.agreements.keys import KeyRegistered, KeyRevoked, KeyRotated
 from services.agreements.stored import Stored
 from services.agreements.terms import Terms, stored_terms
+from services.agreements.timetable import status_at
 from services.chassis.database import Database
 from services.chassis.events import Recorded
 from services.vocabulary.identity import Caller
+from services.vocabulary.period import Instant
 
 METADATA = sa.MetaData()
+_Value: TypeAlias = str | int | sa.ColumnElement[str]
 
 AGREEMENTS = sa.Table(
     "agreements",
@@ -84,14 +99,15 @@ class AgreementList:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def page(self, caller: Caller, *, status: Status | None, before: int | None, limit: int) -> list[Listed]:
-        """Newest drafts first, those drafted before a position of the log."""
-        columns = [AGREEMENTS.c[name] for name in Listed.__dataclass_fields__]
+    async def page(self, caller: Caller, *, status: Status | None, before: int | None, limit: int, now: Instant) -> list[Listed]:
+        """Newest drafts first, those drafted before a position of the log; each with its status as of now."""
+        of_now = status_at(AGREEMENTS.c.status, AGREEMENTS.c.id, now)
+        columns = [of_now.label("status") if name == "status" else AGREEMENTS.c[name] for name in Listed.__dataclass_fields__]
         query = sa.select(*columns).order_by(AGREEMENTS.c.drafted_position.desc()).limit(limit)
         if not caller.is_service:
             query = query.join(READERS, READERS.c.agreement_id == AGREEMENTS.c.id).where(READERS.c.organisation == caller.organisation)
         if status is not None:
-            query = query.where(AGREEMENTS.c.status == status)
+            query = query.where(of_now == status)
         if before is not None:
             query = query.where(AGREEMENTS.c.drafted_position < before)
         rows = await self._database.read(lambda connection: connection.execute(query).mappings().all())
@@ -105,12 +121,6 @@ class AgreementList:
         parties = sa.or_(AGREEMENTS.c.provider == organisation, AGREEMENTS.c.customer == organisation)
         query = found.where(READERS.c.organisation == caller.organisation, parties)
         return await self._database.read(lambda connection: connection.execute(query).first()) is not None
-
-    async def ending_before(self, day: date) -> list[str]:
-        """The ids of running agreements whose last agreed day lies before a day."""
-        table = AGREEMENTS.c
-        query = sa.select(table.id).where(table.status == "active", table.ends_on != "", table.ends_on < day.isoformat())
-        return list(await self._database.read(lambda connection: connection.execute(query).scalars().all()))
 
 
 def apply(connection: Connection, recorded: Recorded[Stored]) -> None:
@@ -137,27 +147,31 @@ def _apply(connection: Connection, recorded: Recorded[Stored], fact: Fact) -> No
         _replace_readers(connection, agreement_id, stored_terms(fact.document))
 
 
-def _changed(fact: Fact) -> Mapping[str, str | int]:
+def _changed(fact: Fact) -> Mapping[str, _Value]:
     match fact:
         case Drafted() | Revised():
             return _of_terms(stored_terms(fact.document))
         case Proposed():
             return {"status": "proposed"}
-        case Withdrawn():
-            return {"status": "draft" if fact.terms_version == 1 else "active"}
-        case Signed() | AmendmentProposed():
-            return {}
+        case Withdrawn() | OfferExpired():
+            return {"status": sa.case((AGREEMENTS.c.terms_version == 0, "draft"), else_="active")}
         case Activated() | Amended():
             return {"status": "active", "terms_version": fact.terms_version, **_of_terms(stored_terms(fact.document))}
         case Terminated():
             return {"status": "terminated", "last_day": fact.last_day.isoformat()}
         case Expired():
             return {"status": "expired", "last_day": fact.last_day.isoformat()}
+        case Archived():
+            return {"status": "archived"}
+        case Signed() | AmendmentProposed() | CounterOffered() | Commented() | NoticeGiven() | ReviewDue() | ReviewHeld():
+            return {}
+        case Renewed() | SuspensionRequested() | ResumptionRequested() | RequestRefused() | Suspended() | Resumed():
+            return {}
         case _:
             assert_never(fact)
 
 
-def _of_terms(terms: Terms) -> Mapping[str, str | int]:
+def _of_terms(terms: Terms) -> Mapping[str, _Value]:
     return {
         "title": terms.title,
         "provider": terms.provider,

@@ -5,15 +5,19 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Sequence
+from datetime import date
 from typing import assert_never
 
 from upheld.agreements.v1 import agreements_pb2, terms_pb2
 
-from services.agreements.agreement import Fact, Signature, TermsVersion
+from services.agreements import state_words
+from services.agreements.agreement import Comment, Request, Review, Signature, Suspension, TermsVersion
 from services.agreements.application import Snapshot, TermsInForce
+from services.agreements.facts import Fact
 from services.agreements.keys import SigningKey
 from services.agreements.terms import (
     GRAMMAR,
+    Activity,
     Availability,
     Calendar,
     Change,
@@ -38,9 +42,12 @@ from services.agreements.terms import (
     ResponseTime,
     Service,
     StepCredit,
+    Support,
     Terms,
+    ThirdParty,
     TimeSlices,
     duration_text,
+    in_words,
     milliseconds_text,
     multiple_text,
     parse_terms,
@@ -72,6 +79,11 @@ def terms_message(terms: Terms) -> terms_pb2.Terms:
         hard_close_after_days=terms.hard_close_after_days or 0,
         disputes=terms.disputes,
         period=_period_message(terms.period) if terms.period != MONTHLY else None,
+        renewal=terms_pb2.Renewal(months=terms.renewal.months, notice_days=terms.renewal.notice_days) if terms.renewal else None,
+        review_every=terms.review_every or "",
+        underpinning=[_support_message(each) for each in terms.underpinning],
+        third_parties=[_third_party_message(each) for each in terms.third_parties],
+        responsibilities=[_activity_message(each) for each in terms.responsibilities],
     )
 
 
@@ -103,7 +115,13 @@ def document_of(message: terms_pb2.Terms) -> dict[str, Node]:
         "recurring_maintenance": [_recurring_document(window) for window in message.recurring_maintenance],
         "hard_close_after_days": message.hard_close_after_days or None,
         "disputes": message.disputes or None,
+        "review_every": message.review_every or None,
+        "underpinning": [_support_document(each) for each in message.underpinning],
+        "third_parties": [_third_party_document(each) for each in message.third_parties],
+        "responsibilities": [_activity_document(each) for each in message.responsibilities],
     }
+    if message.HasField("renewal"):
+        document["renewal"] = {"months": message.renewal.months, "notice_days": message.renewal.notice_days}
     if message.HasField("credit"):
         document["credit"] = _credit_document(message.credit)
     if message.HasField("period"):
@@ -119,7 +137,12 @@ def agreement_message(snapshot: Snapshot) -> agreements_pb2.Agreement:
         terms=version_message(snapshot.terms) if snapshot.terms else None,
         pending=version_message(snapshot.pending) if snapshot.pending else None,
         signatures=[_signature_message(signature) for signature in snapshot.signatures],
-        last_day=snapshot.last_day.isoformat() if snapshot.last_day else "",
+        last_day=_day(snapshot.last_day),
+        comments=[_comment_message(comment) for comment in snapshot.comments],
+        notice_given_by=snapshot.notice_given_by,
+        request=_request_message(snapshot.request) if snapshot.request else None,
+        suspensions=[_suspension_message(suspension) for suspension in snapshot.suspensions],
+        reviews=[_review_message(review) for review in snapshot.reviews],
     )
 
 
@@ -130,6 +153,8 @@ def version_message(version: TermsVersion) -> agreements_pb2.TermsVersion:
         digest=version.digest,
         effective_on=version.effective_on.isoformat(),
         recorded_at=version.recorded_at,
+        valid_until=version.valid_until,
+        offered_by=version.offered_by,
     )
 
 
@@ -149,18 +174,24 @@ def key_message(key: SigningKey) -> agreements_pb2.SigningKey:
 def terms_in_force_message(terms: TermsInForce) -> agreements_pb2.GetTermsInForceResponse:
     return agreements_pb2.GetTermsInForceResponse(
         versions=[version_message(version) for version in terms.versions],
-        last_day=terms.last_day.isoformat() if terms.last_day else "",
+        last_day=_day(terms.last_day),
+        suspensions=[_suspension_message(suspension) for suspension in terms.suspensions],
     )
 
 
 def history_message(entries: Sequence[Recorded[Fact]]) -> agreements_pb2.GetHistoryResponse:
-    return agreements_pb2.GetHistoryResponse(entries=[_entry_message(entry) for entry in entries])
+    return agreements_pb2.GetHistoryResponse(entries=[entry_message(entry) for entry in entries])
 
 
 def changes_message(changes: Sequence[Change]) -> agreements_pb2.DiffTermsResponse:
     return agreements_pb2.DiffTermsResponse(
         changes=[
-            agreements_pb2.Change(place=change.place, before_json=_json(change.before), after_json=_json(change.after))
+            agreements_pb2.Change(
+                place=change.place,
+                before_json=_json(change.before),
+                after_json=_json(change.after),
+                words=state_words.in_words(change, in_words),
+            )
             for change in changes
         ]
     )
@@ -171,10 +202,10 @@ def fact_data(fact: Fact) -> dict[str, object]:
     data: dict[str, object] = {name: getattr(fact, name) for name in (field.name for field in dataclasses.fields(fact))}
     if isinstance(document := data.get("document"), str):
         data["document"] = json.loads(document)
-    return {name: value if isinstance(value, str | int | dict) else str(value) for name, value in data.items()}
+    return {name: value if isinstance(value, str | int | dict) else str(value or "") for name, value in data.items()}
 
 
-def _entry_message(entry: Recorded[Fact]) -> agreements_pb2.HistoryEntry:
+def entry_message(entry: Recorded[Fact]) -> agreements_pb2.HistoryEntry:
     metadata = entry.metadata
     return agreements_pb2.HistoryEntry(
         version=entry.version,
@@ -187,6 +218,8 @@ def _entry_message(entry: Recorded[Fact]) -> agreements_pb2.HistoryEntry:
         correlation_id=metadata.correlation_id,
         causation_id=metadata.causation_id,
         data_json=_json(fact_data(entry.event)),
+        tool=metadata.tool,
+        traceparent=metadata.traceparent,
     )
 
 
@@ -207,6 +240,46 @@ def _signature_message(signature: Signature) -> agreements_pb2.Signature:
     )
 
 
+def _comment_message(comment: Comment) -> agreements_pb2.Comment:
+    return agreements_pb2.Comment(
+        terms_version=comment.terms_version,
+        place=comment.place,
+        text=comment.text,
+        organisation=comment.organisation,
+        subject=comment.subject,
+        recorded_at=comment.recorded_at,
+    )
+
+
+def _request_message(request: Request) -> agreements_pb2.Request:
+    return agreements_pb2.Request(
+        kind=request.kind,
+        first_day=request.first_day.isoformat(),
+        last_day=_day(request.last_day),
+        organisation=request.organisation,
+        reason=request.reason,
+    )
+
+
+def _suspension_message(suspension: Suspension) -> agreements_pb2.Suspension:
+    return agreements_pb2.Suspension(
+        first_day=suspension.first_day.isoformat(),
+        last_day=_day(suspension.last_day),
+        reason=suspension.reason,
+        recorded_at=suspension.recorded_at,
+    )
+
+
+def _review_message(review: Review) -> agreements_pb2.Review:
+    return agreements_pb2.Review(
+        due_on=review.due_on.isoformat(), held_on=_day(review.held_on), minutes=review.minutes, organisation=review.organisation
+    )
+
+
+def _day(day: date | None) -> str:
+    return day.isoformat() if day else ""
+
+
 def _party_message(party: Party) -> terms_pb2.Party:
     return terms_pb2.Party(
         role=party.role,
@@ -224,6 +297,52 @@ def _party_document(party: terms_pb2.Party) -> Node:
         "name": party.name,
         "contacts": [{"name": each.name, "email": each.email, "role": each.role or None} for each in party.contacts],
         "responsibilities": list(party.responsibilities),
+    }
+
+
+def _support_message(support: Support) -> terms_pb2.Support:
+    return terms_pb2.Support(
+        objective=support.objective,
+        agreement_id=support.agreement,
+        supporting_objective=support.supporting_objective,
+        kind=support.kind,
+    )
+
+
+def _support_document(support: terms_pb2.Support) -> Node:
+    return {
+        "objective": support.objective,
+        "agreement": support.agreement_id,
+        "supporting_objective": support.supporting_objective,
+        "kind": support.kind or None,
+    }
+
+
+def _third_party_message(third: ThirdParty) -> terms_pb2.ThirdParty:
+    return terms_pb2.ThirdParty(organisation=third.organisation, name=third.name, role=third.role)
+
+
+def _third_party_document(third: terms_pb2.ThirdParty) -> Node:
+    return {"organisation": third.organisation, "name": third.name, "role": third.role or None}
+
+
+def _activity_message(line: Activity) -> terms_pb2.Activity:
+    return terms_pb2.Activity(
+        activity=line.activity,
+        responsible=line.responsible,
+        accountable=line.accountable,
+        consulted=line.consulted,
+        informed=line.informed,
+    )
+
+
+def _activity_document(line: terms_pb2.Activity) -> Node:
+    return {
+        "activity": line.activity,
+        "responsible": list(line.responsible),
+        "accountable": line.accountable,
+        "consulted": list(line.consulted),
+        "informed": list(line.informed),
     }
 
 

@@ -30,12 +30,16 @@ class Delivery:
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """`recorded_at` is aware UTC; `tool` is "http", "grpc", "nats" or "timer"; empty texts are unknown."""
+    """`recorded_at` is aware UTC; `tool` is "http", "grpc", "nats" or "timer"; `operation` as permission tables name it.
+
+    Empty texts are unknown.
+    """
 
     caller: Caller
     recorded_at: datetime
     reason: str = ""
     tool: str = ""
+    operation: str = ""
     correlation_id: str
     causation_id: str = ""
     traceparent: str = ""

@@ -27,6 +27,7 @@ T = TypeVar("T")
 _READERS = 4
 _POSTGRES_WRITERS = 4
 _BUSY_TIMEOUT_S = 10.0
+_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
 
 _OWN = sa.MetaData()
 
@@ -71,8 +72,8 @@ class Database:
     @classmethod
     def _open_sqlite(cls, service: str, path: Path, metadata: Sequence[sa.MetaData]) -> Database:
         path.parent.mkdir(parents=True, exist_ok=True)
-        engine = _sqlite_engine(path, begin="BEGIN IMMEDIATE", pool_size=1)
-        reader = _sqlite_engine(path, begin="BEGIN", pool_size=_READERS)
+        engine = sqlite_engine(path, begin="BEGIN IMMEDIATE", pool_size=1)
+        reader = sqlite_engine(path, begin="BEGIN", pool_size=_READERS)
         with engine.begin() as connection:
             _create_tables(connection, metadata)
         sa.event.listen(reader, "connect", _refuse_writes)
@@ -82,7 +83,7 @@ class Database:
     def _open_postgresql(cls, service: str, url: str, metadata: Sequence[sa.MetaData]) -> Database:
         schema = schema_of(service)
         with prepared_schema(url, schema):
-            engine = _postgresql_engine(url, schema)
+            engine = postgresql_engine(url, schema)
             with engine.begin() as connection:
                 _create_tables(connection, metadata)
         reader = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
@@ -122,7 +123,7 @@ class Database:
             with engine.begin() as connection:
                 return work(connection)
         except (sa.exc.DBAPIError, sa.exc.TimeoutError) as error:
-            if _is_outage(error):
+            if is_outage(error):
                 raise Unavailable(f"the views of {self._service} cannot be reached now") from error
             raise
 
@@ -156,7 +157,7 @@ def accept(connection: Connection, delivery: Delivery) -> bool:
         "position": delivery.position,
         "handled_at": SystemClock().now().isoformat(),
     }
-    insert = _insert(INBOX, connection).values(row).on_conflict_do_nothing().returning(INBOX.c.event_id)
+    insert = insert_into(INBOX, connection).values(row).on_conflict_do_nothing().returning(INBOX.c.event_id)
     return connection.execute(insert).first() is not None
 
 
@@ -172,7 +173,7 @@ def upsert(
     rows = [values] if isinstance(values, Mapping) else list(values)
     if not rows:
         return
-    insert = _insert(table, connection)
+    insert = insert_into(table, connection)
     overwritten = {name: insert.excluded[name] for name in rows[0] if overwrite and name not in key}
     if overwritten:
         connection.execute(insert.on_conflict_do_update(index_elements=list(key), set_=overwritten), rows)
@@ -203,11 +204,11 @@ def _create_tables(connection: Connection, metadata: Sequence[sa.MetaData]) -> N
         tables.create_all(connection)
 
 
-def _insert(table: sa.Table, connection: Connection) -> sqlite.Insert | postgresql.Insert:
+def insert_into(table: sa.Table, connection: Connection) -> sqlite.Insert | postgresql.Insert:
     return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
 
 
-def _sqlite_engine(path: Path, *, begin: str, pool_size: int) -> Engine:
+def sqlite_engine(path: Path, *, begin: str, pool_size: int, pragmas: Sequence[str] = _PRAGMAS) -> Engine:
     engine = sa.create_engine(
         sa.URL.create("sqlite", database=str(path.absolute())),
         connect_args={"timeout": _BUSY_TIMEOUT_S, "check_same_thread": False},
@@ -215,14 +216,14 @@ def _sqlite_engine(path: Path, *, begin: str, pool_size: int) -> Engine:
         pool_size=pool_size,
         max_overflow=0,
     )
-    sa.event.listen(engine, "connect", _prepare_sqlite)
+    sa.event.listen(engine, "connect", lambda connection, _: _prepare_sqlite(connection, pragmas))
     sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
     return engine
 
 
-def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:
+def _prepare_sqlite(connection: sqlite3.Connection, pragmas: Sequence[str]) -> None:
     connection.isolation_level = None  # the driver must not begin by itself: the listener says BEGIN IMMEDIATE
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    for pragma in pragmas:
         connection.execute(f"PRAGMA {pragma}")
 
 
@@ -230,7 +231,7 @@ def _refuse_writes(connection: sqlite3.Connection, _: object) -> None:
     connection.execute("PRAGMA query_only=ON")
 
 
-def _postgresql_engine(url: str, schema: str) -> Engine:
+def postgresql_engine(url: str, schema: str) -> Engine:
     engine = sa.create_engine(
         sa.make_url(url).set(drivername="postgresql+psycopg"),
         pool_size=_READERS,
@@ -247,7 +248,7 @@ def _postgresql_engine(url: str, schema: str) -> Engine:
     return engine
 
 
-def _is_outage(error: sa.exc.DBAPIError | sa.exc.TimeoutError) -> bool:
+def is_outage(error: sa.exc.DBAPIError | sa.exc.TimeoutError) -> bool:
     if isinstance(error, sa.exc.TimeoutError) or error.connection_invalidated:
         return True
     if isinstance(error.orig, sqlite3.OperationalError):

@@ -234,13 +234,18 @@ class Doorway:
 
 
 async def proven(identity: Identity, scope: Scope) -> Caller:
-    """By the Authorization header, else the API key, else, for GET only, the session cookie that holds a bearer token."""
+    """By what `handed_in` finds."""
+    return await identity.authenticate(*handed_in(scope))
+
+
+def handed_in(scope: Scope) -> tuple[str | None, str | None]:
+    """The Authorization header, else the API key, else, for GET only, the session cookie that holds a bearer token."""
     headers = Headers(scope=scope)
     authorization, api_key = headers.get("authorization"), headers.get("x-api-key")
     if not authorization and not api_key and scope["method"] == "GET":
         session = cookie_parser(headers.get("cookie", "")).get(SESSION_COOKIE)
         authorization = f"Bearer {session}" if session else None
-    return await identity.authenticate(authorization, api_key)
+    return authorization, api_key
 
 
 def name_of(route: RouteContext) -> str:

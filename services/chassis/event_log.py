@@ -107,6 +107,10 @@ class Log(Protocol):
         """As `rows`, one after the other: a long history is never held as a whole. Close it, or take all."""
         ...
 
+    def holding(self, content: bytes) -> int:
+        """How many events have these bytes in them. Reads all of them."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -142,6 +146,10 @@ class _SQLiteLog(SQLiteApplicationRecorder):
     def each(self, statement: str, *params: object) -> Generator[Row]:
         with self.datastore.transaction(commit=False) as cursor:
             yield from cursor.sqlite_cursor.execute(_in_sqlite(statement), params)
+
+    def holding(self, content: bytes) -> int:
+        ((found,),) = self.rows("SELECT COUNT(*) FROM {0}stored_events WHERE instr(state, ?) > 0", content)
+        return int(found)
 
     def close(self) -> None:
         self.datastore.close()
@@ -314,6 +322,10 @@ class _PostgresLog(PostgresApplicationRecorder):
     def each(self, statement: str, *params: object) -> Generator[Row]:
         with self.datastore.get_connection() as connection, connection.cursor(binary=True, row_factory=tuple_row) as cursor:
             yield from cursor.execute(self._own(statement), params)
+
+    def holding(self, content: bytes) -> int:
+        ((found,),) = self.rows("SELECT COUNT(*) FROM {0}stored_events WHERE position(?::bytea IN state) > 0", content)
+        return int(found)
 
     def close(self) -> None:
         self.datastore.close()

@@ -24,6 +24,7 @@ from services.chassis.clock import SystemClock
 from services.chassis.context import Context, Delivery, Request
 from services.chassis.event_log import NEWEST, READERS, Append, Clash, Log, Outcome, Row, Statement, open_log
 from services.chassis.events import Metadata, Recorded, Registry
+from services.chassis.people import NotAtHand, People
 from services.chassis.settings import Settings
 from services.vocabulary.errors import Conflict, StaleVersion, Unavailable
 from services.vocabulary.period import instant_of, instant_text
@@ -84,9 +85,13 @@ class StoredBytes(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class EventStore(Generic[E]):
-    """One service's events. A stream's versions start at 1, the log's positions grow in commit order. An outage raises `Unavailable`."""
+    """One service's events. A stream's versions start at 1, the log's positions grow in commit order. An outage raises `Unavailable`.
 
-    def __init__(self, service: str, log: Log, registry: Registry[E]) -> None:
+    The names of people are stored as tokens, and told as names as long as their keys are kept.
+    """
+
+    def __init__(self, service: str, log: Log, registry: Registry[E], people: People) -> None:
+        self.people = people
         self._service = service
         self._log = log
         self._registry = registry
@@ -98,7 +103,7 @@ class EventStore(Generic[E]):
     @classmethod
     def open(cls, service: str, settings: Settings, registry: Registry[E]) -> EventStore[E]:
         """Creates what is missing. Blocks. Raises `Unavailable` when the database cannot be reached."""
-        return cls(service, open_log(service, settings), registry)
+        return cls(service, open_log(service, settings), registry, People.open(service, settings))
 
     def narrowed(self) -> EventStore[Any]:
         """The same store, for the streams of one kind among its events."""
@@ -137,7 +142,7 @@ class EventStore(Generic[E]):
         """
         assert events, "nothing to append"
         prepared = self._prepared(stream, expected_version, events, context)
-        stored = [self._stored(each) for each in prepared]
+        stored = await self._stored(prepared, context)
         outcome = await self._save(Append(stream=stream, expected_version=expected_version, events=stored, rows=_rows(prepared, context)))
         if isinstance(outcome, Exception):
             appended = await self._off_loop(lambda: self._accounted_for(prepared, context, outcome))
@@ -158,6 +163,19 @@ class EventStore(Generic[E]):
     async def load_bytes(self, stream: UUID) -> list[StoredBytes]:
         """As `load`, and decodes nothing."""
         return await self._off_loop(lambda: list(self._bytes_of(stream)))
+
+    async def stream_keys(self, stream: UUID, stored: Sequence[StoredBytes]) -> dict[str, bytes]:
+        """By the ids of people, what opens their names in the stream's events; of those who were erased, nothing."""
+        return await self._off_loop(lambda: self.people.stream_keys(stream, (each.content for each in stored)))
+
+    async def holding(self, text: str) -> int:
+        """How many stored events hold this text, byte for byte."""
+        return await self._off_loop(lambda: self._log.holding(text.encode()))
+
+    async def naming(self, organisation: str, subject: str) -> int:
+        """How many stored events name them as plain text as who acted: events of the time before names were hidden."""
+        who = msgspec.json.encode({"actor": subject, "organisation": organisation}).decode()
+        return await self.holding(who.strip("{}"))
 
     async def last_position(self) -> int:
         """0: the log is empty."""
@@ -188,6 +206,10 @@ class EventStore(Generic[E]):
         """The callback gets the last position of every append through this object, on the event loop."""
         self._callbacks.append(callback)
 
+    def on_erased(self, callback: Callable[[], None]) -> None:
+        """The callback is called, on any thread, when somebody was erased: what was loaded before may hold a name."""
+        self.people.on_erased(callback)
+
     async def check(self) -> str:
         """For `Service.checks`: "" while the database answers and the last append that failed is seconds ago, else what is missing."""
         try:
@@ -205,6 +227,7 @@ class EventStore(Generic[E]):
         self._reading.shutdown()
         self._savers.close()
         self._log.close()
+        self.people.close()
 
     async def _off_loop(self, work: Callable[[], T]) -> T:
         with self._outages():
@@ -233,13 +256,15 @@ class EventStore(Generic[E]):
 
     def _loaded(self, stream: UUID, after_version: int, up_to_version: int | None, known_at: datetime | None) -> Generator[Recorded[E]]:
         up_to = _ANY_VERSION if up_to_version is None else up_to_version
-        unpack = self._registry.unpack
+        unpack, personal = self._registry.unpack, self._registry.personal
+        names, opened = self.people.names(stream), self.people.opened
         with closing(self._log.each(_STREAM, self._log.key(stream), after_version, up_to)) as rows:
             for position, version, stored_as, content in rows:
                 name, event, metadata = unpack(stored_as, content)
                 # The clocks of two replicas may disagree; what followed on an unknown fact cannot be known before it.
                 if known_at is not None and datetime.fromisoformat(metadata.recorded_at) > known_at:
                     return
+                event = opened(names, event, metadata, personal.get(type(event)))
                 yield Recorded(position=position, stream=stream, version=version, type=name, event=event, metadata=metadata)
 
     def _read(self, after: int, limit: int) -> list[Recorded[E]]:
@@ -255,6 +280,7 @@ class EventStore(Generic[E]):
 
     def _recorded(self, stored: StoredBytes) -> Recorded[E]:
         name, event, metadata = self._registry.unpack(stored.name, stored.content)
+        event = self.people.opened(self.people.names(stored.stream), event, metadata, self._registry.personal.get(type(event)))
         return Recorded(position=stored.position, stream=stored.stream, version=stored.version, type=name, event=event, metadata=metadata)
 
     def _prepared(self, stream: UUID, expected_version: int, events: Sequence[E], context: Context) -> list[Recorded[E]]:
@@ -289,8 +315,16 @@ class EventStore(Generic[E]):
         rows = self._log.rows(_FIND_EVENT, recorded.metadata.event_id)
         return any(UUID(stream) == recorded.stream and version == recorded.version for stream, version in rows)
 
-    def _stored(self, recorded: Recorded[E]) -> StoredEvent:
-        state = self._registry.pack(recorded.event, recorded.metadata)
+    async def _stored(self, prepared: Sequence[Recorded[E]], context: Context) -> list[StoredEvent]:
+        try:
+            return [self._hidden(each, context, at_hand=True) for each in prepared]
+        except NotAtHand:
+            return await self._off_loop(lambda: [self._hidden(each, context, at_hand=False) for each in prepared])
+
+    def _hidden(self, recorded: Recorded[E], context: Context, *, at_hand: bool) -> StoredEvent:
+        marks = self._registry.personal.get(type(recorded.event))
+        event, metadata = self.people.hidden(recorded.stream, recorded.event, recorded.metadata, context, marks=marks, at_hand=at_hand)
+        state = self._registry.pack(event, metadata)
         return StoredEvent(originator_id=recorded.stream, originator_version=recorded.version, topic=recorded.type, state=state)
 
 

@@ -10,6 +10,8 @@ from uuid import UUID
 
 import msgspec
 
+from services.vocabulary.personal import Marks
+
 E = TypeVar("E")
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -59,10 +61,18 @@ class Registry(Generic[E]):
 
     `upcasters` lead from an old name to (the next name, a function from the old raw document to the next one). Raises ValueError for a
     name without version, two names for one class, and upcasters that lead nowhere. Fields may be anything msgspec knows, and Fraction;
-    a union of several dataclasses is not, which building the registry tells by a TypeError.
+    a union of several dataclasses is not, which building the registry tells by a TypeError. `personal` says which of them name people,
+    and where.
     """
 
-    def __init__(self, events: Mapping[str, type[E]], *, upcasters: Mapping[str, tuple[str, Upcaster]] | None = None) -> None:
+    def __init__(
+        self,
+        events: Mapping[str, type[E]],
+        *,
+        upcasters: Mapping[str, tuple[str, Upcaster]] | None = None,
+        personal: Mapping[type[E], Marks] | None = None,
+    ) -> None:
+        self.personal: Mapping[type, Marks] = dict(personal or {})
         self._upcasters = dict(upcasters or {})
         self._names: dict[type, str] = {}
         for name, kind in events.items():

@@ -90,7 +90,9 @@ class Follower:
         self._head = 0
         self._poked = asyncio.Event()
         self._changed = asyncio.Condition()
+        self._outdated = False
         store.on_append(lambda _: self._poked.set())
+        store.on_erased(self._forget)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -137,8 +139,17 @@ class Follower:
             else:
                 await _set_or_timed_out(self._poked, self._poll_every_s)
 
+    def _forget(self) -> None:
+        """What was read ahead may hold the name of somebody who was erased: it is read again."""
+        self._outdated = True
+
+    def _refresh(self) -> None:
+        if self._outdated:
+            self._window, self._window_after, self._outdated = [], self._head, False
+
     async def _extend_window(self, fresh: Sequence[Recorded[Any]]) -> None:
         async with self._changed:
+            self._refresh()
             self._window.extend(fresh)
             if len(self._window) > 2 * _WINDOW:
                 self._window_after = self._window[-_WINDOW - 1].position
@@ -172,6 +183,7 @@ class Follower:
 
     async def _after(self, position: int) -> Sequence[Recorded[Any]]:
         """The next events after a position, none when there are none yet."""
+        self._refresh()
         if position >= self._head:
             return ()
         if position < self._window_after:

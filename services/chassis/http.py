@@ -16,7 +16,7 @@ from services.chassis.context import Context
 from services.chassis.context import Request as RepeatableRequest
 from services.chassis.docs_pages import PERMISSIONS as DOCS_PERMISSIONS
 from services.chassis.docs_pages import REQUIRED, add_docs_pages, describe
-from services.chassis.doorway import ARRIVAL, SESSION_COOKIE, Arrival, Doorway, Operations
+from services.chassis.doorway import ARRIVAL, SESSION_COOKIE, Arrival, Doorway, Operations, handed_in
 from services.chassis.identity import MissingPermission
 from services.chassis.problems import RESPONSES, MalformedBody, MissingIfMatch, UnsupportedMediaType, answer_with_problems, entity_tag
 from services.chassis.request_facts import digest, reason, refuse_nul, repeatable
@@ -31,6 +31,7 @@ __all__ = [
     "RESPONSES",
     "SESSION_COOKIE",
     "Acting",
+    "Credential",
     "IfMatch",
     "MalformedBody",
     "MissingPermission",
@@ -111,6 +112,7 @@ async def _acting(request: Request) -> Context:
         recorded_at=platform.clock.now(),
         reason=reason(request.headers.get("x-reason", ""), place="X-Reason"),
         tool="http",
+        operation=arrival.operation.name,
         correlation_id=arrival.correlation_id,
         traceparent=current_traceparent(),
         request=await _repeatable(request, arrival, arrival.caller),
@@ -119,6 +121,15 @@ async def _acting(request: Request) -> Context:
 
 Acting = Annotated[Context, Depends(_acting)]
 """The proven caller, and why and by which request it acts."""
+
+
+def _credential(request: Request) -> tuple[tuple[str, str], ...]:
+    authorization, api_key = handed_in(request.scope)
+    return tuple((name, value) for name, value in (("authorization", authorization), ("x-api-key", api_key)) if value)
+
+
+Credential = Annotated[tuple[tuple[str, str], ...], Depends(_credential)]
+"""What the caller proved itself by, as metadata of a call to another service in the caller's own name."""
 
 
 async def _repeatable(request: Request, arrival: Arrival, caller: Caller) -> RepeatableRequest | None:

@@ -18,7 +18,7 @@ _NO_SUCH_PATH = "no-such-path"
 
 
 class ServiceFiles:
-    """Files of one service. It listens where its gRPC does, on the HTTP port that all services have."""
+    """Files of one service, from its HTTP origin."""
 
     def __init__(self, platform: Platform, service: str, *, calling: str) -> None:
         self._platform = platform
@@ -27,15 +27,16 @@ class ServiceFiles:
 
     async def get(self, path: str) -> bytes:
         """Refuses with `NotFound` as the service did, and with `Unavailable` when it gives no answer."""
-        host = self._platform.address(self._service).rpartition(":")[0]
-        url = f"http://{host}:{self._platform.settings.http_port}{path}"
+        url = f"{self._platform.origin(self._service)}{path}"
         headers = {"authorization": self._credential(), "traceparent": current_traceparent()}
         try:
             async with httpx2.AsyncClient(timeout=_TIMEOUT_S, trust_env=False, follow_redirects=False) as http:
                 answer = await http.get(url, headers={name: value for name, value in headers.items() if value})
         except httpx2.HTTPError as fault:
             raise Unavailable(f"{self._service} cannot be reached now") from fault
-        if answer.status_code == httpx2.codes.NOT_FOUND and _code(answer) != _NO_SUCH_PATH:
+        if answer.status_code == httpx2.codes.NOT_FOUND:
+            if _code(answer) == _NO_SUCH_PATH:
+                raise Unavailable(f"{self._service} is not where its HTTP is looked for: UPHELD_{self._service.upper()}_URL says where")
             raise NotFound(f"{self._service} has no such file")
         if answer.status_code != httpx2.codes.OK:
             raise Unavailable(f"{self._service} answered {answer.status_code}")

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.chassis.erasure import Erasures
 from services.chassis.http import Acting
 from services.chassis.log_keys import LogSigner
 from services.chassis.sealer import SealedLog
@@ -31,6 +32,7 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
     "get_log_consistency": frozenset(Role),
     "get_log_key": frozenset(Role),
     "cosign_checkpoint": frozenset(Role),  # by a witness that is known, whoever brings it
+    "erase_person": frozenset({Role.ADMINISTRATOR, Role.SERVICE}),
 }
 
 
@@ -72,6 +74,32 @@ class CosignatureRequest(BaseModel):
     signature: str = Field(min_length=1, max_length=1_000, description="The signature line, by C2SP tlog-cosignature")
 
 
+class ErasureRequest(BaseModel):
+    """Who is to be forgotten here, and why."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    organisation: str = Field(min_length=1, max_length=100, description="That the person acted for, the administrator's own")
+    subject: str = Field(min_length=1, max_length=2_000, description="As the person's credentials name them")
+    reason: str = Field(min_length=1, max_length=1_000, description="Is kept; must not name the person")
+
+
+class ErasedPersonBody(BaseModel):
+    """A person without a name: what events tell instead is "erased-" and the id."""
+
+    id: str = Field(description="What events name the person by", examples=["9f86d081884c7d65"])
+    erased_at: str = Field(description="RFC 3339 UTC")
+    events: int = Field(description="How many events of theirs stay, proved as before")
+
+
+class ErasureBody(BaseModel):
+    """The receipt; it names nobody."""
+
+    service: str
+    erased: list[ErasedPersonBody] = Field(description="Empty: nobody of that name is known here, or no more")
+    still_named: int = Field(description="Events of the time before names were hidden: they hold the name, and cannot change")
+
+
 Size = Annotated[int, Path(ge=0, le=_MOST, description="How many leaves the checkpoint is of")]
 TilePath = Annotated[str, Path(description="Level, number and width as C2SP tlog-tiles names them", examples=["0/000.p/1"])]
 BundlePath = Annotated[str, Path(description="Number and width as C2SP tlog-tiles names them", examples=["000.p/1"])]
@@ -81,12 +109,13 @@ def path_of(service: str) -> str:
     return f"/v1/log/{service}"
 
 
-def router(service: str, sealed: SealedLog, signer: LogSigner) -> APIRouter:
+def router(service: str, sealed: SealedLog, signer: LogSigner, erasures: Erasures) -> APIRouter:
     """The routes; each one's name is that of its permission."""
     routes = APIRouter(prefix=path_of(service), tags=["log"])
     _add_checkpoints(routes, sealed)
     _add_tiles(routes, sealed)
     _add_proofs(routes, sealed, signer)
+    _add_erasures(routes, service, erasures)
     return routes
 
 
@@ -145,6 +174,15 @@ def _add_proofs(routes: APIRouter, sealed: SealedLog, signer: LogSigner) -> None
                 witnesses=[str(key) for key in sealed.witnesses()],
             )
         )
+
+
+def _add_erasures(routes: APIRouter, service: str, erasures: Erasures) -> None:
+    @routes.post("/erasures", operation_id="erase_person")
+    async def erase_person(body: ErasureRequest, context: Acting) -> ErasureBody:
+        """Delete the key of a person's name: events and proofs stay, without it. Asked again, it ends what was begun."""
+        done = await erasures.erase(organisation=body.organisation, subject=body.subject, reason=body.reason, context=context)
+        erased = [ErasedPersonBody(id=each.id, erased_at=each.erased_at, events=each.events) for each in done.erased]
+        return ErasureBody(service=service, erased=erased, still_named=done.still_named)
 
 
 def in_base64(content: bytes) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from services.chassis.event_store import EventStore, StoredBytes
+from services.chassis.event_store import EventStore
 from services.chassis.sealer import Sealed, SealedLog
 from services.transparency.bundle import Log, StoredEvent, Stream
 from services.transparency.note import VerifierKey
@@ -23,12 +23,13 @@ async def log_part(
         keys=tuple(map(str, keys)),
         rotations=tuple(rotations),
         checkpoint=checkpoint,
-        streams=tuple([_stream(stream, await store.load_bytes(stream), sealed) for stream, sealed in known.items()]),
+        streams=tuple([await _stream(stream, store, sealed) for stream, sealed in known.items()]),
     )
 
 
-def _stream(stream: UUID, stored: Sequence[StoredBytes], sealed: Sealed) -> Stream:
+async def _stream(stream: UUID, store: EventStore[Any], sealed: Sealed) -> Stream:
     """What was appended after the checkpoint is for the next bundle."""
+    stored = (await store.load_bytes(stream))[: len(sealed.receipts)]
     return Stream(
         id=stream,
         events=tuple(
@@ -43,4 +44,5 @@ def _stream(stream: UUID, stored: Sequence[StoredBytes], sealed: Sealed) -> Stre
             for each, receipt in zip(stored, sealed.receipts, strict=False)
         ),
         head=sealed.head,
+        people=await store.stream_keys(stream, stored),
     )

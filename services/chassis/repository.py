@@ -69,10 +69,11 @@ class Repository(Generic[S, E]):
                 if not isinstance(refused, StaleVersion):
                     raise
                 if expected_version is not None:
-                    raise await self._explained(stream, refused) from None
+                    raise await self.explained(stream, refused) from None
         return await self._attempt(stream, decide, context=context, expected_version=expected_version)
 
-    async def _explained(self, stream: UUID, stale: StaleVersion) -> StaleVersion:
+    async def explained(self, stream: UUID, stale: StaleVersion) -> StaleVersion:
+        """The same refusal, with the newest hundred of what came since."""
         since = await self._store.load(stream, after_version=max(stale.expected, stale.actual - _TOLD))
         changed = [
             Since(version=each.version, type=each.type, actor=each.metadata.actor, recorded_at=each.metadata.recorded_at) for each in since

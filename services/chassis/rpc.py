@@ -114,6 +114,7 @@ def context_of(servicer_context: Untyped, *, because: str = "") -> Context:
         recorded_at=call.clock.now(),
         reason=given,
         tool="grpc",
+        operation=call.operation.name,
         correlation_id=call.correlation_id,
         traceparent=current_traceparent(),
         request=_repeatable(call),

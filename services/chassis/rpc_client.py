@@ -25,6 +25,7 @@ Untyped: TypeAlias = Any
 EXPIRES_AT: ContextVar[float | None] = ContextVar("expires_at", default=None)
 """By the monotonic clock: when the answer we are working on is of no use any more."""
 
+_CREDENTIALS = frozenset({"authorization", "x-api-key"})
 _READS = ("Get", "List", "Diff", "Measure", "Validate", "Explain")
 _ATTEMPTS = 4
 
@@ -111,8 +112,10 @@ class _Channel(grpc.aio.Channel):
         return bound_s if expires_at is None else max(min(bound_s, expires_at - time.monotonic()), 0.0)
 
     def _metadata(self, given: Untyped) -> tuple[tuple[str, str], ...]:
+        """Who asks in another's name hands in that one's credential, and not the service's own."""
+        in_anothers_name = any(name in _CREDENTIALS for name, _ in given or ())
         ours = {
-            "authorization": self._credential(),
+            "authorization": "" if in_anothers_name else self._credential(),
             "traceparent": current_traceparent(),
             "x-correlation-id": current_correlation_id(),
         }

@@ -1,4 +1,4 @@
-"""Refusals on the gRPC wire and back: google.rpc.Status with ErrorInfo and BadRequest. Tells nothing of an inner fault."""
+"""Refusals on the gRPC wire and back: google.rpc.Status, with its details. Tells nothing of an inner fault."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from google.rpc import code_pb2, error_details_pb2  # type: ignore[import-untype
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 
 from services.chassis.identity import Unauthenticated
-from services.vocabulary.errors import Conflict, Invalid, NotAllowed, NotFound, Refusal, StaleVersion, Unavailable, Violation
+from services.vocabulary.errors import Conflict, Invalid, NotAllowed, NotFound, Refusal, Since, StaleVersion, Unavailable, Violation
 
 __all__ = ["Status", "code_of", "fault", "refusal_of", "status_of", "too_late"]
 
@@ -21,6 +21,11 @@ _DETAILS = "grpc-status-details-bin"
 _MESSAGE_BYTES = 1_000
 _VIOLATION_BYTES = 500
 _ALL_VIOLATIONS_BYTES = 2_500
+_CHANGE_BYTES = 200
+_ALL_CHANGES_BYTES = 2_500
+
+_VERSION = "version "
+_BY = " by "
 
 # The first that fits counts; a refusal of no category is an invalid argument.
 _CODES: tuple[tuple[type[Refusal], int], ...] = (
@@ -65,6 +70,8 @@ def status_of(refusal: Refusal) -> Status:
     details: list[Message] = [reason]
     if isinstance(refusal, StaleVersion):
         reason.metadata.update({"expected": str(refusal.expected), "actual": str(refusal.actual)})
+        if refusal.changed:
+            details.append(_changed(refusal.changed))
     if isinstance(refusal, Invalid):
         details.append(_broken(refusal.violations))
     return _status(code, refusal.message, details)
@@ -86,7 +93,8 @@ def too_late(bound_s: float) -> Status:
 
 def refusal_of(error: grpc.aio.AioRpcError, *, service: str) -> Refusal:
     """The refusal that the called service raised, of the same category and code; `Unavailable` for whatever was none of its refusals."""
-    reason, violations = _details(error)
+    status = _rich(error)
+    reason, violations = _details(status)
     message = error.details() or error.code().name
     if error.code() is grpc.StatusCode.UNAUTHENTICATED:
         return ServiceCredentialRefused(f"{service} does not accept this service's credential")
@@ -94,7 +102,7 @@ def refusal_of(error: grpc.aio.AioRpcError, *, service: str) -> Refusal:
         unreachable = error.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED}
         return ServiceUnreachable(f"{service} cannot be reached now") if unreachable else ServiceFailed(f"{service} failed to answer")
     if error.code() is grpc.StatusCode.ABORTED:
-        return _stale(reason)
+        return _stale(reason, status)
     if violations:
         return _invalid(reason.reason, violations)
     return _refusal(_CATEGORIES.get(error.code(), Refusal), reason.reason, message)
@@ -117,10 +125,41 @@ def _clipped(text: str, most_bytes: int) -> str:
     return encoded.decode() if len(encoded) <= most_bytes else f"{encoded[:most_bytes].decode('utf-8', 'ignore')} …"
 
 
-def _stale(reason: error_details_pb2.ErrorInfo) -> StaleVersion:
+def _changed(since: Sequence[Since]) -> error_details_pb2.PreconditionFailure:
+    """The newest that there is room for, in their order; how many there were, `expected` and `actual` say."""
+    newest: list[error_details_pb2.PreconditionFailure.Violation] = []
+    room = _ALL_CHANGES_BYTES
+    for each in reversed(since):
+        told = error_details_pb2.PreconditionFailure.Violation(
+            type=each.type,
+            subject=f"{_VERSION}{each.version}",
+            description=f"{each.recorded_at}{_BY}{_clipped(each.actor, _CHANGE_BYTES)}",
+        )
+        room -= told.ByteSize()
+        if room < 0:
+            break
+        newest.append(told)
+    return error_details_pb2.PreconditionFailure(violations=newest[::-1])
+
+
+def changed_since(status: Status) -> tuple[Since, ...]:
+    """What came after the version that the caller decided on, as far as the answer tells it."""
+    failure = error_details_pb2.PreconditionFailure()
+    for detail in status.details:
+        if detail.Is(error_details_pb2.PreconditionFailure.DESCRIPTOR):
+            detail.Unpack(failure)
+    told = [(each.type, each.subject.removeprefix(_VERSION), each.description.partition(_BY)) for each in failure.violations]
+    return tuple(
+        Since(version=int(version), type=type_, actor=actor, recorded_at=recorded_at)
+        for type_, version, (recorded_at, _, actor) in told
+        if version.isdecimal()
+    )
+
+
+def _stale(reason: error_details_pb2.ErrorInfo, status: Status) -> StaleVersion:
     expected, actual = reason.metadata.get("expected", ""), reason.metadata.get("actual", "")
     known = expected.isdecimal() and actual.isdecimal()
-    return StaleVersion(expected=int(expected) if known else 0, actual=int(actual) if known else 0)
+    return StaleVersion(expected=int(expected) if known else 0, actual=int(actual) if known else 0, changed=changed_since(status))
 
 
 def _status(code: int, message: str, details: list[Message]) -> Status:
@@ -130,10 +169,10 @@ def _status(code: int, message: str, details: list[Message]) -> Status:
     return status
 
 
-def _details(error: grpc.aio.AioRpcError) -> tuple[error_details_pb2.ErrorInfo | None, tuple[Violation, ...]]:
+def _details(status: Status) -> tuple[error_details_pb2.ErrorInfo | None, tuple[Violation, ...]]:
     reason: error_details_pb2.ErrorInfo | None = None
     violations: tuple[Violation, ...] = ()
-    for detail in _rich(error).details:
+    for detail in status.details:
         if detail.Is(error_details_pb2.ErrorInfo.DESCRIPTOR):
             found = error_details_pb2.ErrorInfo()
             detail.Unpack(found)

@@ -68,6 +68,9 @@ _CHECKPOINTS = sa.Table(
 _SINK = "sealer"
 _BATCH = 2_000
 _LEAST_BETWEEN_S = 0.2
+_MOST_BETWEEN_S = 1.0
+_REST = 10
+"""How many times as long as it worked it rests."""
 
 
 class HistoryRewritten(Conflict):
@@ -149,20 +152,21 @@ class Sealer:
         return position
 
     async def take(self, batch: Sequence[Recorded[Any]]) -> None:
-        """Seals everything up to the batch's last event. Raises `HistoryRewritten`, and the database's errors."""
-        await self._pause()
-        last = batch[-1].position
+        """Seals everything that is stored. Raises `HistoryRewritten`, and the database's errors.
+
+        Many events a second become few checkpoints, with pauses ten times as long as the work was: those who append have the disk.
+        """
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(self._next_at - loop.time())
+        begun = loop.time()
+        last = max(batch[-1].position, await self._store.last_position())
         while (taken := await self._database.read(_position)) < last:
             stored = await self._store.read_bytes(after=taken, limit=_BATCH)
             note = await self._database.write(lambda each, stored=stored: self._seal(each, stored))  # type: ignore[misc]
             if note is not None:
                 await self._tell(str(note))
-
-    async def _pause(self) -> None:
-        """Many events a second become few checkpoints, so that those who append have the disk."""
-        loop = asyncio.get_running_loop()
-        await asyncio.sleep(self._next_at - loop.time())
-        self._next_at = loop.time() + _LEAST_BETWEEN_S
+        worked = loop.time() - begun
+        self._next_at = loop.time() + min(max(_LEAST_BETWEEN_S, _REST * worked), _MOST_BETWEEN_S)
 
     async def check(self) -> str:
         """For `Service.checks`."""
@@ -197,10 +201,11 @@ class Sealer:
         tiles, heads = _tiles(connection), self._heads_at(connection)
         begin = tiles.size
         entries = [_sealed(each) for each in fresh]
-        tiles.append(leaf_hash(bytes(entry)) for entry in entries)
+        leaves = [bytes(entry) for entry in entries]
+        tiles.append(map(leaf_hash, leaves))
         self._heads = None
         self._follow(heads, entries)
-        _store(connection, begin, entries, tiles)
+        _store(connection, begin, entries, leaves, tiles)
         if fresh:
             upsert(TRACKING, connection, {"name": _SINK, "position": fresh[-1].position}, key=["name"])
         note = self._signed(connection, tiles, heads)
@@ -395,10 +400,10 @@ def _sealed(stored: StoredBytes) -> Entry:
     return entry_of(position=stored.position, stream=stored.stream, version=stored.version, name=stored.name, stored=stored.content)
 
 
-def _store(connection: Connection, begin: int, entries: Sequence[Entry], tiles: Tiles) -> None:
+def _store(connection: Connection, begin: int, entries: Sequence[Entry], leaves: Sequence[bytes], tiles: Tiles) -> None:
     rows = [
-        {"leaf": leaf, "stream": str(entry.stream), "version": entry.version, "entry": bytes(entry)}
-        for leaf, entry in enumerate(entries, start=begin)
+        {"leaf": number, "stream": str(entry.stream), "version": entry.version, "entry": leaf}
+        for number, (entry, leaf) in enumerate(zip(entries, leaves, strict=True), start=begin)
     ]
     if rows:
         connection.execute(sa.insert(_ENTRIES), rows)

@@ -73,6 +73,11 @@ class Platform:
         named = str(getattr(self.settings, f"{service}_address", ""))
         return named or f"{reachable(self.settings.host)}:{self.settings.grpc_port}"
 
+    def origin(self, service: str) -> str:
+        """The HTTP origin by which services reach a service: what the settings name, else where its gRPC is, on the port that all have."""
+        named = str(getattr(self.settings, f"{service}_url", "")).rstrip("/")
+        return named or f"http://{self.address(service).rpartition(':')[0]}:{self.settings.http_port}"
+
     @property
     def public_url(self) -> str:
         return origin_of(self.settings)

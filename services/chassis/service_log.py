@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from fastapi import APIRouter
 from services.chassis import log_doors
 from services.chassis.checkpoints import CheckpointPublisher
 from services.chassis.database import Database
+from services.chassis.erasure import Erasures, Forget
 from services.chassis.event_store import EventStore
 from services.chassis.log_keys import LogKeys, LogSigner, Witnesses
 from services.chassis.sealer import SealedLog, Sealer
@@ -30,17 +32,21 @@ class ServiceLog:
     routes: APIRouter
 
 
-async def service_log(service: str, platform: Platform, store: EventStore[Any], database: Database) -> ServiceLog:
-    """The database was opened with `sealer.METADATA`. Refuses with `BadLogKeys` and, for the file of witnesses, `Invalid`."""
+async def service_log(
+    service: str, platform: Platform, store: EventStore[Any], database: Database, *, forget: Mapping[str, Forget]
+) -> ServiceLog:
+    """The database was opened with `sealer.METADATA`; `forget` rewrites what names people beside the events. Refuses
+    with `BadLogKeys` and, for the file of witnesses, `Invalid`."""
     settings = platform.settings
     signer = (await asyncio.to_thread(LogKeys.open, settings)).of(service)
     witnesses = await asyncio.to_thread(Witnesses, settings.witnesses)
     sealer = Sealer(service, store, database, signer=signer, clock=platform.clock, kept=settings.data / f"{service}.checkpoint")
+    erasures = Erasures(service, store, database, forget, clock=platform.clock)
     sealed = SealedLog(service, database, signer=signer, witnesses=witnesses)
     return ServiceLog(
         signer=signer,
         sealer=sealer,
         sealed=sealed,
         publisher=CheckpointPublisher(service, platform.broker, sealer, sealed),
-        routes=log_doors.router(service, sealed, signer),
+        routes=log_doors.router(service, sealed, signer, erasures),
     )

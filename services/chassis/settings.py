@@ -99,6 +99,9 @@ class Settings(BaseSettings):
     measurement_address: Annotated[Address, _meaning("gRPC host:port of measurement; empty: host:grpc_port")] = ""
     improvement_address: Annotated[Address, _meaning("gRPC host:port of improvement; empty: host:grpc_port")] = ""
     reporting_address: Annotated[Address, _meaning("gRPC host:port of reporting; empty: host:grpc_port")] = ""
+    measurement_url: Annotated[
+        WebUrl, _meaning("HTTP origin where other services fetch measurement's files; empty: host of measurement_address, http_port")
+    ] = ""
     public_url: Annotated[WebUrl, _meaning("how people reach the HTTP origin; empty: http://host:http_port")] = ""
     issuer: Annotated[str, Field(min_length=1), _meaning("issuer that tokens must name")] = "upheld-local"
     audience: Annotated[str, Field(min_length=1), _meaning("audience that tokens must name")] = "upheld"

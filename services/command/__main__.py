@@ -5,22 +5,37 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Coroutine
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console, Group, RenderableType
-from rich.measure import Measurement
+from rich.console import Group
 
-from services.command.environment import TOKEN, URL, unknown_variables
+from services.command import agreement_reads, erasure, key_commands, log_commands, terms_commands
+from services.command.environment import unknown_variables
+from services.command.shell import (
+    READING,
+    JsonOption,
+    OrganisationOption,
+    T,
+    TokenOption,
+    UrlOption,
+    asked,
+    choose,
+    fail,
+    out,
+    read_settings,
+    refusing,
+    show,
+    write_file,
+)
 from services.vocabulary.errors import Refusal
 from services.vocabulary.identity import OrganisationId, Role
 
 if TYPE_CHECKING:
     from services.chassis.service import Platform
-    from services.chassis.settings import Settings
     from services.command.apply import Step
     from services.command.client import Answer, Client
 
@@ -32,29 +47,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-terms_app = typer.Typer(help="Ready terms to begin with; try a document, read it in plain words, or get its grammar.", no_args_is_help=True)
-app.add_typer(terms_app, name="terms")
-key_app = typer.Typer(help="The keys that you sign with: make, register, rotate, revoke and list them.", no_args_is_help=True)
-app.add_typer(key_app, name="key")
-log_app = typer.Typer(help="The keys that the platform's signed logs are signed with.", no_args_is_help=True)
-app.add_typer(log_app, name="log")
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
-
-T = TypeVar("T")
-READING = (Role.AUDITOR,)
-SIGNING = (Role.SIGNATORY,)
-_WIDEST = 10_000
-
-UrlOption = Annotated[str, typer.Option("--url", envvar=URL, help="The platform's HTTP origin; empty: from the settings.")]
-TokenOption = Annotated[
-    str, typer.Option("--token", envvar=TOKEN, help="A bearer token; empty: one made by the local issuer for --organisation.")
-]
-OrganisationOption = Annotated[str, typer.Option("--organisation", "-o", help="Whom the local issuer's token speaks for.")]
-TermsArgument = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A terms document, YAML or JSON.")]
-KeyFileArgument = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A key's file, made by `upheld key make`.")]
-SubjectOption = Annotated[str, typer.Option(help="Who you are to the platform; empty: as the key is called, after the organisation.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="The API's JSON instead of a table.")]
 
 
 @app.command()
@@ -64,7 +56,7 @@ def up() -> None:
     from services.command.host import SERVICES, serve
     from services.command.show import panel
 
-    settings = _settings()
+    settings = read_settings()
     _run(serve(SERVICES, settings, clock_of(settings.data), lambda shared: out.print(panel(shared))))
 
 
@@ -75,8 +67,8 @@ def serve_one(service: Annotated[str, typer.Argument(help="agreements, measureme
     from services.command.host import SERVICES, serve
 
     if service not in SERVICES:
-        _fail(f"there is no service {service!r}; choose one of {', '.join(SERVICES)}", code=2)
-    settings = _settings()
+        fail(f"there is no service {service!r}; choose one of {', '.join(SERVICES)}", code=2)
+    settings = read_settings()
 
     def ready(shared: Platform) -> None:
         out.print(f"{service} is up: {shared.public_url}, gRPC {shared.address(service)}")
@@ -96,7 +88,7 @@ def demo(
     """Play one agreement's whole life on generated data of a bank and its provider, then stay up."""
     from services.command.tell import tell
 
-    sys.exit(_run(tell(_settings(), data=data, leave=leave, console=out)))
+    sys.exit(_run(tell(read_settings(), data=data, leave=leave, console=out)))
 
 
 @app.command("import")
@@ -115,13 +107,13 @@ def import_file(
     """Report a file of observations to the running platform."""
     from services.command.observations import content_type, mapping_parameters
 
-    columns = _refusing(lambda: mapping_parameters(mapping or []))
+    columns = refusing(lambda: mapping_parameters(mapping or []))
     query = {"source": source, "on_error": on_error, **({"batch": batch} if batch else {}), **columns}
 
     async def send(client: Client) -> Answer:
         return await client.post("/v1/observations", content=file.read_bytes(), content_type=content_type(file), query=query)
 
-    answer = _ask(send, url=url, token=token, organisation=organisation, roles=(Role.OPERATOR,))
+    answer = asked(send, url=url, token=token, organisation=organisation, roles=(Role.OPERATOR,))
     out.print_json(answer.text)
 
 
@@ -145,16 +137,16 @@ def assess(
     from services.measurement.wire import document_of
 
     version = calculator or CALCULATOR_VERSION
-    case = _refusing(
+    case = refusing(
         lambda: judge_files(terms, observations, period=period, mapping=mapping or [], until=until, calculator=version, cite=explain)
     )
     document = document_of(case.assessment)
     if timeline is not None:
-        _write(timeline, drawn(case))
+        write_file(timeline, drawn(case))
     if as_json:
         out.print_json(data=explained_document(case) if explain else document, sort_keys=True)
         return
-    _show(assessment_table(document))
+    show(assessment_table(document))
     for line in explained_lines(case) if explain else ():
         out.print(line, markup=False, soft_wrap=True)
 
@@ -178,11 +170,11 @@ def history(
         path = f"/v1/agreements/{agreement}"
         return await client.get(f"{path}/history", **query), await client.get(path, **query, **({"as_of": as_of} if as_of else {}))
 
-    entries, state = _ask(ask, url=url, token=token, organisation=organisation, roles=READING)
+    entries, state = asked(ask, url=url, token=token, organisation=organisation, roles=READING)
     if as_json:
         out.print_json(data={"history": entries.body, "state": state.body})
     else:
-        _show(Group(history_table(entries.body), state_table(state.body)))
+        show(Group(history_table(entries.body), state_table(state.body)))
 
 
 @app.command()
@@ -200,11 +192,11 @@ def report(
     async def ask(client: Client) -> Answer:
         return await client.get(f"/v1/reports/{agreement}/{period}")
 
-    answer = _ask(ask, url=url, token=token, organisation=organisation, roles=READING)
+    answer = asked(ask, url=url, token=token, organisation=organisation, roles=READING)
     if as_json:
         out.print(answer.text, soft_wrap=True, markup=False)
     else:
-        _show(report_view(answer.body))
+        show(report_view(answer.body))
 
 
 @app.command()
@@ -218,7 +210,7 @@ def token(
     """Print a token (or API key) of the local issuer."""
     from services.command.local import check_organisation, local_identity
 
-    identity = local_identity(_settings())
+    identity = local_identity(read_settings())
 
     def made() -> str:
         checked = check_organisation(organisation)
@@ -226,222 +218,7 @@ def token(
             return identity.make_api_key(subject=subject, organisation=checked, roles=role)
         return identity.issue(subject=subject, organisation=checked, roles=role, lifetime=timedelta(days=days))
 
-    out.print(_refusing(made), soft_wrap=True)
-
-
-@terms_app.command("check")
-def check_terms(file: TermsArgument) -> None:
-    """Say whether these terms could be signed: the digest a signature would name, or everything that is wrong, and 2."""
-    from services.command.terms import read_file, summary
-
-    out.print(summary(_refusing(lambda: read_file(file), code=2)), markup=False, soft_wrap=True)
-
-
-@terms_app.command("explain")
-def explain_terms(file: TermsArgument) -> None:
-    """Read the terms back as plain sentences: who promises what to whom, how it is measured, what a breach costs."""
-    from services.command.terms import explanation, read_file
-
-    terms = _refusing(lambda: read_file(file), code=2)
-    out.print(explanation(terms, width=min(out.width, 120)), markup=False, soft_wrap=True)
-
-
-@terms_app.command("schema")
-def terms_schema() -> None:
-    """Print the grammar as JSON Schema, for editors that complete and check while you write."""
-    from services.command.terms import schema_text
-
-    out.print(schema_text(), markup=False, soft_wrap=True)
-
-
-@terms_app.command("templates")
-def list_templates() -> None:
-    """List the ready terms of the library: what each is for."""
-    from services.command.terms import template_list
-
-    out.print(template_list(), markup=False, soft_wrap=True)
-
-
-@terms_app.command("template")
-def print_template(name: Annotated[str, typer.Argument(help="One of `upheld terms templates`.")]) -> None:
-    """Print ready terms with their comments, to begin a document of your own: `upheld terms template saas-suite > terms.yaml`."""
-    from services.command.terms import template_text
-
-    typer.echo(_refusing(lambda: template_text(name), code=2), nl=False)
-
-
-@terms_app.command("import")
-def import_terms(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="OpenSLO v1 documents, YAML (several in one file) or JSON.")],
-    form: Annotated[str, typer.Option("--from", help="The form it is in: openslo.")],
-    title: Annotated[str, typer.Option(help="What the agreement is called.")] = "",
-    provider: Annotated[str, typer.Option(help="The provider's organisation.")] = "",
-    customer: Annotated[str, typer.Option(help="The customer's organisation.")] = "",
-    zone: Annotated[str, typer.Option(help="The time zone of its days and periods; empty: that of the first calendar window.")] = "",
-    effective_on: Annotated[str, typer.Option(help="The first civil day; empty: that of the first calendar window, else today.")] = "",
-) -> None:
-    """Print documents of another form as terms, without a server; what was lost or assumed goes to the standard error."""
-    from services.agreements.exchange import IMPORT_FORMS, terms_text
-    from services.command.terms import given_of, import_file, remark_lines, remarks_as_data
-
-    _choose("--from", form, IMPORT_FORMS)
-    given = _refusing(lambda: given_of(title, provider, customer, zone, effective_on), code=2)
-    found = _refusing(lambda: import_file(file, given), code=2)
-    typer.echo(terms_text(found.terms), nl=False)
-    typer.echo(remark_lines(remarks_as_data(found.remarks)), err=True)
-
-
-@terms_app.command("export")
-def export_terms(
-    agreement: Annotated[str, typer.Argument(help="The agreement's id.")],
-    form: Annotated[str, typer.Option("--to", help="openslo, tmf623, tmf657 or terms.")],
-    url: UrlOption = "",
-    token: TokenOption = "",
-    organisation: OrganisationOption = "",
-) -> None:
-    """Print an agreement's terms in another form; what that form does not say goes to the standard error."""
-    from services.agreements.exchange import EXPORT_FORMS
-    from services.command.terms import remark_lines
-
-    _choose("--to", form, EXPORT_FORMS)
-
-    async def ask(client: Client) -> Answer:
-        return await client.get(f"/v1/agreements/{agreement}/export", form=form)
-
-    answer = _ask(ask, url=url, token=token, organisation=organisation, roles=READING)
-    typer.echo(answer.body["text"], nl=False)
-    if answer.body["remarks"]:
-        typer.echo(remark_lines(answer.body["remarks"]), err=True)
-
-
-@key_app.command("make")
-def make_key(
-    file: Annotated[Path, typer.Argument(dir_okay=False, help="Where the private key shall lie; never overwritten.")],
-    name: Annotated[str, typer.Option(help="What it is called: your organisation, a slash, and you, such as rheinbank/ida.keller.")],
-) -> None:
-    """Make a key of your own, readable by you alone, and print its public half."""
-    from services.command.signing import make_key_file
-
-    out.print(str(_refusing(lambda: make_key_file(file, name), code=2)), markup=False, soft_wrap=True)
-
-
-@key_app.command("register")
-def register_key(file: KeyFileArgument, subject: SubjectOption = "", url: UrlOption = "", token: TokenOption = "") -> None:
-    """Register your key with your organisation; from then on you can sign with it."""
-    from services.command.signing import owned, registration
-
-    own = _refusing(lambda: owned(file, subject=subject), code=2)
-
-    async def send(client: Client) -> Answer:
-        return await client.post("/v1/keys", {"note": registration(own)})
-
-    answer = _ask(send, url=url, token=token, organisation=own.organisation, roles=SIGNING, subject=own.subject)
-    out.print_json(answer.text)
-
-
-@key_app.command("rotate")
-def rotate_key(
-    old: KeyFileArgument, new: KeyFileArgument, subject: SubjectOption = "", url: UrlOption = "", token: TokenOption = ""
-) -> None:
-    """Put a new key of yours in place of the old one; both sign the change."""
-    from services.command.signing import owned, rotation
-
-    before = _refusing(lambda: owned(old, subject=subject), code=2)
-    after = _refusing(lambda: owned(new, subject=subject), code=2)
-
-    async def send(client: Client) -> Answer:
-        return await client.post(f"/v1/keys/{before.signer.key.id.hex()}/rotation", {"note": rotation(before, after)})
-
-    answer = _ask(send, url=url, token=token, organisation=before.organisation, roles=SIGNING, subject=before.subject)
-    out.print_json(answer.text)
-
-
-@key_app.command("revoke")
-def revoke_key(
-    key: Annotated[str, typer.Argument(help="The key's id, eight hex digits.")],
-    reason: Annotated[str, typer.Option(help="Why; everybody who sees the key reads it.")],
-    url: UrlOption = "",
-    token: TokenOption = "",
-    organisation: OrganisationOption = "",
-) -> None:
-    """Revoke a key: your own, or as an administrator anybody's of your organisation. What it signed before stays signed."""
-
-    async def send(client: Client) -> Answer:
-        return await client.post(f"/v1/keys/{key}/revocation", {"reason": reason}, reason=reason)
-
-    out.print_json(_ask(send, url=url, token=token, organisation=organisation, roles=(Role.ADMINISTRATOR,)).text)
-
-
-@key_app.command("list")
-def list_keys(
-    of: Annotated[str, typer.Option(help="Another organisation's, with which you have an agreement; empty: your own.")] = "",
-    url: UrlOption = "",
-    token: TokenOption = "",
-    organisation: OrganisationOption = "",
-    as_json: JsonOption = False,
-) -> None:
-    """List the keys of an organisation: whose they are, since when, and until when they signed."""
-    from services.command.show import keys_table
-
-    async def ask(client: Client) -> Answer:
-        return await client.get("/v1/keys", **({"organisation": of} if of else {}))
-
-    answer = _ask(ask, url=url, token=token, organisation=organisation, roles=READING)
-    if as_json:
-        out.print_json(answer.text)
-    else:
-        _show(keys_table(answer.body))
-
-
-@app.command("sign")
-def sign_terms(
-    key: Annotated[Path, typer.Option("--key", exists=True, dir_okay=False, help="Your key's file.")],
-    terms: Annotated[Path | None, typer.Argument(exists=True, dir_okay=False, help="The terms document that you sign.")] = None,
-    offered: Annotated[str, typer.Option(help="Sign what waits for signatures in this agreement, after it was explained to you.")] = "",
-    agreement: Annotated[str, typer.Option(help="The agreement's id.")] = "",
-    terms_version: Annotated[int, typer.Option(min=1, help="The number under which the terms were proposed.")] = 1,
-    effective_on: Annotated[str, typer.Option(help="The first civil day they count for; empty: the first version's, as they say.")] = "",
-    role: Annotated[str, typer.Option(help="Your side: provider or customer; empty: as the terms say.")] = "",
-    organisation: Annotated[str, typer.Option(help="Whom you sign for; empty: as your key is called.")] = "",
-    output: Annotated[Path | None, typer.Option("--output", "-o", dir_okay=False, help="Write the signed note to this file.")] = None,
-    send: Annotated[bool, typer.Option("--send", help="Send it to the platform as well.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Sign what is offered without being asked.")] = False,
-    reason: Annotated[str, typer.Option(help="Why, for the history.")] = "",
-    subject: SubjectOption = "",
-    url: UrlOption = "",
-    token: TokenOption = "",
-) -> None:
-    """Sign terms with your own key, on your own machine: from the document alone, or what the platform offers."""
-    from services.command.signing import note_of, offer_of, offer_told, owned, post_note, text_of
-    from services.command.terms import read_file
-
-    if (terms is None) == (not offered):
-        _fail("give a terms document, or --offered and an agreement's id", code=2)
-    own = _refusing(lambda: owned(key, subject=subject, organisation=organisation), code=2)
-
-    def ask(work: Callable[[Client], Awaitable[T]]) -> T:
-        return _ask(work, url=url, token=token, organisation=own.organisation, roles=SIGNING, subject=own.subject)
-
-    if terms is not None:
-        document = _refusing(lambda: read_file(terms), code=2)
-        text = _refusing(
-            lambda: text_of(document, own, agreement=agreement, number=terms_version, effective_on=effective_on, role=role), code=2
-        )
-    else:
-        offer = ask(lambda client: offer_of(client, own, offered))
-        text = offer.text
-        out.print(offer_told(offer, width=min(out.width, 120)), markup=False, soft_wrap=True)
-        if not yes and not typer.confirm(f"Sign version {text.terms_version} as the {text.role}, {own.organisation}?"):
-            _fail("nothing was signed")
-    note = note_of(text, own)
-    if output is not None:
-        _write(output, note)
-    if send or offered:
-        answer = ask(lambda client: post_note(client, str(text.agreement_id), note, reason=reason))
-        signed = f"version {text.terms_version} is signed for the {text.role}; the agreement is {answer.body['status']}"
-        out.print(signed, markup=False, soft_wrap=True)
-    elif output is None:
-        typer.echo(note, nl=False)
+    out.print(refusing(made), soft_wrap=True)
 
 
 @app.command("apply")
@@ -459,8 +236,8 @@ def apply_files(
     from services.command.apply import as_data, carry_out, exit_code, plan_all, read_all, told
     from services.vocabulary.period import parse_day
 
-    day = _refusing(lambda: parse_day(effective_on, place="--effective-on") if effective_on else None)
-    files = _refusing(lambda: read_all(paths))
+    day = refusing(lambda: parse_day(effective_on, place="--effective-on") if effective_on else None)
+    files = refusing(lambda: read_all(paths))
 
     async def ask(client: Client) -> list[Step]:
         steps = await plan_all(client, files, effective_on=day)
@@ -468,7 +245,7 @@ def apply_files(
             await carry_out(client, steps, reason=reason)
         return steps
 
-    steps = _ask(ask, url=url, token=token, organisation=organisation, roles=(Role.SERVICE_MANAGER,))
+    steps = asked(ask, url=url, token=token, organisation=organisation, roles=(Role.SERVICE_MANAGER,))
     code = exit_code(steps, dry_run=dry_run)
     done = not dry_run and code == 0
     for file in files.skipped:
@@ -478,40 +255,6 @@ def apply_files(
     for line in [] if as_json else [line for step in steps for line in told(step, done=done)]:
         out.print(line, markup=False, soft_wrap=True)
     raise typer.Exit(code)
-
-
-@log_app.command("keys")
-def show_log_keys() -> None:
-    """Print the verifier keys of each service's log, oldest first; an auditor needs one of each."""
-    from services.chassis.log_keys import LogKeys
-    from services.command.host import SERVICES
-
-    keys = _refusing(lambda: LogKeys.open(_settings()))
-    for service in SERVICES:
-        for key in keys.of(service).keys:
-            out.print(str(key), markup=False, soft_wrap=True)
-
-
-@log_app.command("rotate")
-def rotate_log_key() -> None:
-    """Make the next key of the logs, or the first. Both sign until the old one is retired; services that run need no restart."""
-    from services.chassis.log_keys import LogKeys
-
-    settings = _settings()
-    keys = LogKeys.at(settings)
-    number = _refusing(keys.rotate)
-    out.print(f"{keys.folder / f'{number}.pem'} signs from now on", markup=False, soft_wrap=True)
-
-
-@log_app.command("retire")
-def retire_log_keys() -> None:
-    """Every key of the logs but the newest signs no more. What it said of the next is kept, so that who has it can follow."""
-    from services.chassis.log_keys import LogKeys
-    from services.command.host import SERVICES
-
-    keys = _refusing(lambda: LogKeys.open(_settings()))
-    for number in _refusing(lambda: keys.retire(SERVICES)):
-        out.print(f"key {number} signs no more", markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -536,8 +279,8 @@ def witness(
     from services.command.witness import Memory, Witness, look_at_all, signer_at
     from services.transparency.note import parse_key
 
-    settings = _settings()
-    looking = _refusing(
+    settings = read_settings()
+    looking = refusing(
         lambda: Witness(
             signer=signer_at(key, name),
             memory=Memory(seen or key.with_name(f"{key.name}.seen")),
@@ -548,8 +291,8 @@ def witness(
     )
     out.print(f"witness {looking.signer.witness_key}", markup=False, soft_wrap=True)
     while True:
-        bearer = token or _refusing(lambda: credential(settings, OrganisationId(organisation), READING))
-        looks = _refusing(lambda: asyncio.run(look_at_all(looking, log, bearer)))  # noqa: B023 - it is run at once
+        bearer = token or refusing(lambda: credential(settings, OrganisationId(organisation), READING))
+        looks = refusing(lambda: asyncio.run(look_at_all(looking, log, bearer)))  # noqa: B023 - it is run at once
         for look in looks:
             typer.echo(f"{look.url}: {'REFUSED: ' if look.refused else ''}{look.line}", err=look.refused or look.failed)
         if any(look.refused or (look.failed and once) for look in looks):
@@ -574,17 +317,17 @@ def simulate(
     """What proposed terms would have come to over past periods, beside what counts, and what each clause does to it. Writes nothing."""
     from services.command.simulate import SIDES, question, simulation_view
 
-    _choose("--side", side, SIDES)
-    asked = question(agreement, terms, from_period=from_period, to_period=to_period, side=side)
+    choose("--side", side, SIDES)
+    about = question(agreement, terms, from_period=from_period, to_period=to_period, side=side)
 
     async def ask(client: Client) -> Answer:
-        return await client.post("/v1/simulations", asked)
+        return await client.post("/v1/simulations", about)
 
-    answer = _ask(ask, url=url, token=token, organisation=organisation, roles=READING)
+    answer = asked(ask, url=url, token=token, organisation=organisation, roles=READING)
     if as_json:
         out.print_json(answer.text)
     else:
-        _show(simulation_view(answer.body))
+        show(simulation_view(answer.body))
 
 
 @app.command("export")
@@ -598,8 +341,8 @@ def export_agreement(
     """Write an agreement with its whole history into one file that proves itself."""
     from services.command.proof import export, write
 
-    content = _ask(lambda client: export(client, agreement), url=url, token=token, organisation=organisation, roles=READING)
-    _refusing(lambda: write(file, content))
+    content = asked(lambda client: export(client, agreement), url=url, token=token, organisation=organisation, roles=READING)
+    refusing(lambda: write(file, content))
     out.print(f"{file}: {len(content)} bytes; upheld verify checks it by the key of the log", markup=False, soft_wrap=True)
 
 
@@ -616,7 +359,7 @@ def verify_file(
     """Check such a file without a server, a database or the network: 0 if all of it holds, else 1."""
     from services.command.proof import verify
 
-    report = _refusing(lambda: verify(file, keys=key, witnesses=witness or [], kept=checkpoint or []), code=2)
+    report = refusing(lambda: verify(file, keys=key, witnesses=witness or [], kept=checkpoint or []), code=2)
     if as_json:
         out.print_json(data=report.as_data)
     else:
@@ -630,74 +373,17 @@ def show_settings() -> None:
     from services.chassis.settings import explained
     from services.command.show import settings_table
 
-    _show(settings_table(explained(_settings())))
+    show(settings_table(explained(read_settings())))
     for stranger in unknown_variables(os.environ):
         out.print(str(stranger), style="yellow", markup=False, soft_wrap=True)
 
 
-def _show(table: RenderableType) -> None:
-    """On a terminal as wide as that is; into a pipe or a file as wide as the table, since a program reads it line by line."""
-    if out.file.isatty():
-        out.print(table)
-        return
-    whole = Measurement.get(out, out.options.update(max_width=_WIDEST), table).maximum
-    Console(highlight=False, width=whole).print(table)
-
-
-def _write(file: Path, text: str) -> None:
-    try:
-        file.write_text(text, encoding="utf-8")
-    except OSError as fault:
-        _fail(f"{file} cannot be written: {fault.strerror}")
-
-
-def _choose(option: str, word: str, words: Sequence[str]) -> None:
-    if word not in words:
-        _fail(f"{option} must be {' or '.join(words)}, not {word!r}", code=2)
-
-
-def _settings() -> Settings:
-    from services.chassis.settings import Settings, SettingsError
-
-    try:
-        return Settings()
-    except SettingsError as error:
-        _fail(str(error), code=2)
-
-
-def _ask(
-    ask: Callable[[Client], Awaitable[T]], *, url: str, token: str, organisation: str, roles: Sequence[Role], subject: str = "command"
-) -> T:
-    """One conversation with the running platform; a refusal is printed as it was told."""
-    from services.chassis.settings import origin_of
-    from services.command.client import RequestFailed, connected
-    from services.command.local import credential
-
-    settings = _settings()
-
-    async def conversation() -> T:
-        bearer = token or credential(settings, OrganisationId(organisation), roles, subject=subject)
-        async with connected(url or origin_of(settings), bearer) as client:
-            return await ask(client)
-
-    try:
-        return asyncio.run(conversation())
-    except RequestFailed as failure:
-        _fail(str(failure))
-    except Refusal as refusal:
-        _fail(refusal.message)
-
-
-def _refusing(work: Callable[[], T], *, code: int = 1) -> T:
-    """Runs local work; a refusal names the field and the rule, one line each."""
-    from services.vocabulary.errors import Invalid
-
-    try:
-        return work()
-    except Invalid as refusal:
-        _fail("\n".join(str(violation) for violation in refusal.violations), code=code)
-    except Refusal as refusal:
-        _fail(refusal.message, code=code)
+app.add_typer(agreement_reads.app, name="agreement")
+app.add_typer(terms_commands.app, name="terms")
+app.add_typer(key_commands.app, name="key")
+app.command("sign")(key_commands.sign_terms)
+app.add_typer(log_commands.app, name="log")
+app.command("erase")(erasure.erase)
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
@@ -708,13 +394,7 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
     try:
         return run(work)
     except (AddressTaken, NatsServerFailed, Refusal) as fault:
-        _fail(str(fault))
-
-
-def _fail(message: str, *, code: int = 1) -> NoReturn:
-    err.print("[red]error[/red]: ", end="")
-    err.print(message, markup=False, soft_wrap=True)
-    raise typer.Exit(code)
+        fail(str(fault))
 
 
 def main() -> None:

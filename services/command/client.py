@@ -119,7 +119,12 @@ def _refused(method: str, path: str, response: httpx2.Response) -> RequestFailed
         return RequestFailed(f"{method} {path}: {response.status_code} {response.text[:200]}", status=response.status_code)
     lines = [f"{method} {path}: {response.status_code} {problem.get('code', '')}: {problem.get('detail') or problem.get('title', '')}"]
     lines += [f"  {violation.get('place', '')}: {violation.get('rule', '')}" for violation in problem.get("violations", [])]
+    lines += [f"  since then: {_since(each)}" for each in problem.get("changed", [])]
     return RequestFailed("\n".join(lines), status=response.status_code, problem=problem)
+
+
+def _since(change: Mapping[str, Json]) -> str:
+    return f"version {change['version']}, {change['type']} by {change['actor']} at {change['recorded_at']}"
 
 
 @asynccontextmanager

@@ -19,7 +19,7 @@ from services.chassis.credentials import is_organisation
 from services.command.apply import sentence
 from services.command.client import Answer, Client, Json
 from services.command.terms import explanation
-from services.transparency.note import BadNote, Signer, VerifierKey
+from services.transparency.note import BadNote, Signer, VerifierKey, parse_note
 from services.vocabulary.errors import invalid
 from services.vocabulary.identity import OrganisationId
 from services.vocabulary.period import parse_day
@@ -143,6 +143,22 @@ async def post_note(client: Client, agreement: str, note: str, *, reason: str) -
     path = f"/v1/agreements/{agreement}"
     newest = await client.get(path)
     return await client.post(f"{path}/signatures", {"note": note}, version=newest.version, reason=reason)
+
+
+def note_in(file: Path) -> str:
+    """Of what it is a signature the platform judges. Refuses with `Invalid` what is no signed note."""
+    try:
+        note = file.read_text(encoding="utf-8")
+        parse_note(note)
+    except (OSError, UnicodeDecodeError, BadNote) as fault:
+        raise invalid(str(file), f"holds no signed note: {fault}") from None
+    return note
+
+
+def signed_by(note: str) -> tuple[OrganisationId, str]:
+    """The organisation and the person, as the key of a note's first signature is called."""
+    organisation, _, person = parse_note(note).signatures[0].name.partition("/")
+    return OrganisationId(organisation), person
 
 
 def _changes(offer: Offer) -> Iterator[str]:

@@ -10,6 +10,7 @@ from upheld.measurement.v1.measurement_pb2_grpc import MeasurementStub
 from services.chassis import sealer
 from services.chassis.consumer import Consumer, DatabaseInbox
 from services.chassis.database import Database
+from services.chassis.erasure import in_rows
 from services.chassis.event_store import EventStore
 from services.chassis.follower import Follower, Projection
 from services.chassis.http import create_app, seal
@@ -37,7 +38,7 @@ async def compose(platform: Platform) -> Service:
     settings, broker, clock = platform.settings, platform.broker, platform.clock
     store = await asyncio.to_thread(EventStore[Fact].open, SERVICE, settings, REGISTRY)
     database = await asyncio.to_thread(Database.open, SERVICE, settings, views.METADATA, sealer.METADATA)
-    log = await service_log(SERVICE, platform, store, database)
+    log = await service_log(SERVICE, platform, store, database, forget={SERVICE: in_rows(database, views.forget)})
     read = views.Views(database)
     measurement = MeasurementByGrpc(client(platform, "measurement", MeasurementStub, calling=SERVICE))
     improvements = Improvements(store=store, views=read, measurement=measurement)

@@ -22,13 +22,14 @@ from services.improvement import improvement as rules
 from services.improvement.analysis import Agreed, BreachedObjective, analysed
 from services.improvement.effect import Figure
 from services.improvement.improvement import NAMES, Breach, Fact, Improvement, ImprovementNotFound, Status
+from services.improvement.personal import PERSONAL
 from services.improvement.views import Listed, Views
 from services.vocabulary.errors import Conflict, NotFound, Refusal, StaleVersion
 from services.vocabulary.identity import Caller
 from services.vocabulary.period import Interval
 
 SERVICE = "improvement"
-REGISTRY: Registry[Fact] = Registry(NAMES)
+REGISTRY: Registry[Fact] = Registry(NAMES, personal=PERSONAL)
 
 _SHORTEST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 10.0
@@ -154,7 +155,8 @@ class Improvements:
         if context.request is not None and (answer := await self._store.answered(context.request)) is not None:
             return await self._loaded(answer[0], up_to_version=answer[1])
         if expected_version is not None and expected_version != current.version:
-            raise StaleVersion(expected=expected_version, actual=current.version)
+            stale = StaleVersion(expected=expected_version, actual=current.version)
+            raise await self._repository.explained(improvement_id, stale)
         after_span = rules.verification_span(current.state, after_start=after_start, after_end=after_end, recorded_at=context.recorded_at)
         before, after = await asyncio.gather(
             self._figure(current.state.breach, rules.breached_span(current.state)), self._figure(current.state.breach, after_span)

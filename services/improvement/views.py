@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 
 from services.chassis.context import Delivery
 from services.chassis.database import Database, accept, upsert
+from services.chassis.erasure import Forgotten
 from services.chassis.events import Recorded, Registry
 from services.chassis.repository import Versioned
 from services.improvement.analysis import Agreed, parse_maintenance
@@ -83,6 +84,24 @@ def project(connection: Connection, recorded: Recorded[Fact]) -> None:
         "state": _STATES.encode(state).decode(),
     }
     upsert(IMPROVEMENTS, connection, values, key=["id"])
+
+
+def forget(connection: Connection, gone: Forgotten) -> None:
+    """In the improvements that the person approved for the organisation, or owns a plan of that the provider made."""
+    for row in connection.execute(sa.select(IMPROVEMENTS.c.id, IMPROVEMENTS.c.state)).all():
+        before = _STATES.decode(_STATE, row.state.encode())[1]
+        after = _without(before, gone)
+        if after != before:
+            connection.execute(sa.update(IMPROVEMENTS).where(IMPROVEMENTS.c.id == row.id).values(state=_STATES.encode(after).decode()))
+
+
+def _without(improvement: Improvement, gone: Forgotten) -> Improvement:
+    plan, approval = improvement.plan, improvement.approval
+    if plan is not None and (plan.owner, improvement.breach.provider) == (gone.subject, gone.organisation):
+        improvement = replace(improvement, plan=replace(plan, owner=gone.name))
+    if approval is not None and (approval.approved_by, approval.organisation) == (gone.subject, gone.organisation):
+        improvement = replace(improvement, approval=replace(approval, approved_by=gone.name))
+    return improvement
 
 
 def parse_page_start(cursor: str, *, place: str) -> int | None:

@@ -268,7 +268,13 @@ def improvement(state: Improvement, version: int) -> improvements_pb2.Improvemen
 
 
 def improvement_changed(step: str, state: Improvement, version: int, *, recorded_at: str) -> events_pb2.ImprovementChanged:
-    return events_pb2.ImprovementChanged(step=step, improvement=improvement(state, version), recorded_at=recorded_at)
+    """What was published cannot be taken back, so it names organisations in the place of people."""
+    told = improvement(state, version)
+    if state.plan is not None:
+        told.plan.owner = state.breach.provider
+    if state.approval is not None:
+        told.approved_by = state.approval.organisation
+    return events_pb2.ImprovementChanged(step=step, improvement=told, recorded_at=recorded_at)
 
 
 def moment_text(moment: datetime) -> str:

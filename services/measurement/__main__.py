@@ -10,6 +10,7 @@ from upheld.measurement.v1.measurement_pb2_grpc import add_MeasurementServicer_t
 from services.chassis import sealer
 from services.chassis.consumer import Consumer, DatabaseInbox
 from services.chassis.database import Database
+from services.chassis.erasure import in_rows
 from services.chassis.event_store import EventStore
 from services.chassis.events import Recorded, Registry
 from services.chassis.follower import Follower, Projection
@@ -57,7 +58,8 @@ async def compose(platform: Platform) -> Service:
     settings, clock = platform.settings, platform.clock
     events = await asyncio.to_thread(EventStore[Stored].open, NAME, settings, Registry(STORED))
     database = await asyncio.to_thread(Database.open, NAME, settings, METADATA, sealer.METADATA)
-    log = await service_log(NAME, platform, events, database)
+    forget = {"party-facts": in_rows(database, party_facts_store.forget), "reporters": in_rows(database, party_facts_store.forget_reporter)}
+    log = await service_log(NAME, platform, events, database, forget=forget)
     desk = rpc.AgreementsDesk(client(platform, "agreements", AgreementsStub, calling=NAME), clock=clock)
     judgements = Repository(events, _evolve)
     measurement = Measurement(database=database, judgements=judgements, desk=desk, clock=clock)

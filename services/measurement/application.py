@@ -44,7 +44,7 @@ from services.measurement.periods import Part, begun, days_of, parts_of
 from services.measurement.store import Receipt
 from services.measurement.stored import Stored
 from services.measurement.terms_copy import Agreement
-from services.measurement.wire import document_of, result_of
+from services.measurement.wire import Renewal, Suspension, document_of, result_of
 from services.vocabulary.errors import Conflict, NotAllowed, NotFound, Refusal, invalid
 from services.vocabulary.identity import Caller
 from services.vocabulary.period import (
@@ -191,6 +191,24 @@ class Measurement:
         agreement = terms_copy.agreement(connection, agreement_id)
         assert agreement is not None, "an agreement ends after its activation"
         self._mark_agreement(connection, agreement, since=last_day, words="the agreement's end", context=context)
+
+    def copy_suspension(self, connection: Connection, agreement_id: str, suspension: Suspension, *, context: Context) -> None:
+        """Within the caller's transaction: nothing is judged on its days, nor was on those that have passed."""
+        terms_copy.keep_suspension(connection, agreement_id, suspension)
+        agreement = terms_copy.agreement(connection, agreement_id)
+        assert agreement is not None, "an agreement is suspended after its activation"
+        words = "the agreement's suspension" if suspension.last_day is None else f"the agreement's suspension to {suspension.last_day}"
+        self._mark_agreement(connection, agreement, since=suspension.first_day, words=words, context=context)
+
+    def copy_renewal(self, connection: Connection, agreement_id: str, renewal: Renewal, *, context: Context) -> None:
+        """Within the caller's transaction: the term goes on to a later last day."""
+        before = terms_copy.agreement(connection, agreement_id)
+        assert before is not None, "an agreement is renewed after its activation"
+        ended = before.terms_in_force()[-1].terms.ends
+        terms_copy.keep_renewal(connection, agreement_id, renewal)
+        agreement = terms_copy.agreement(connection, agreement_id)
+        assert agreement is not None, "it was there before"
+        self._mark_agreement(connection, agreement, since=ended or renewal.last_day, words="the agreement's renewal", context=context)
 
     def _mark_agreement(self, connection: Connection, agreement: Agreement, *, since: date, words: str, context: Context) -> None:
         day_before = since - timedelta(days=1)

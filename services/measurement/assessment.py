@@ -38,6 +38,7 @@ from services.measurement.figure import (
     Unit,
 )
 from services.measurement.indicator import measure, seen_of
+from services.measurement.interval import clip, complement, length
 from services.measurement.objective import (
     Availability,
     Composite,
@@ -106,11 +107,11 @@ class UnknownObjective(NotFound):
 class ObjectiveResult:
     """One objective over one interval under one version of the terms.
 
-    `good` and `whole` count microseconds, requests, slices, tickets or weights of objectives (`unit`) up to the measurement;
-    `attainment` is None when nothing was eligible. `lower` and `upper` bound the attainment of the period: all that is unknown bad, all
-    of it good; for time the rest of a running period is unknown too. `coverage` is the known share of what has passed. `credit_percent`
-    is what `credit_rule`, in words, came to: a ratio of the charge of the interval, before combining, pro rata and cap. `ignored`,
-    `outside`, `gaps`, `slices`, `percentile_us` and `scale` are the figure's. `needed` says what would settle an undetermined verdict.
+    `good` and `whole` count microseconds, requests, slices, tickets or weights of objectives (`unit`) up to the measurement; `attainment`
+    is None when nothing was eligible. `lower` and `upper` bound the attainment of the period: all that is unknown bad, all of it good;
+    for time the rest of a running period is unknown too. `coverage` is the known share of what has passed. `credit_percent` is what
+    `credit_rule`, in words, came to: a ratio of the charge of the interval, before combining, pro rata and cap. `ignored`, `outside`,
+    `gaps`, `suspended`, `slices`, `percentile_us` and `scale` are the figure's. `needed` says what would settle an undetermined verdict.
     """
 
     objective: Objective
@@ -139,6 +140,7 @@ class ObjectiveResult:
     scale: int
     needed: str
     gaps: tuple[GapSpan, ...] = ()
+    suspended: tuple[Interval, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -307,6 +309,7 @@ class _Court:
             percentile_us=figure.percentile_us,
             scale=figure.scale,
             gaps=figure.gaps,
+            suspended=figure.suspended,
             needed=needed_for(objective, figure, verdict=verdict, complete=self.complete, end=self.span.end, parts=parts),
         )
 
@@ -357,7 +360,8 @@ class _Bench:
         if objective.indicator.rule == "journey":
             legs = [self._leg(part) for part in parts]
             return measure_journey(legs, span=court.span, seen=seen_of(court.span, court.measured_until), zone=court.zone)
-        return count_verdicts(objective.indicator, [self._verdict(part) for part in parts])
+        counted = count_verdicts(objective.indicator, [self._verdict(part) for part in parts])
+        return replace(counted, suspended=clip(self._terms.suspended, seen_of(court.span, court.measured_until)))
 
     def _leg(self, part: Objective) -> Leg:
         assert isinstance(part.indicator, Availability), "a journey goes over availabilities"
@@ -438,9 +442,10 @@ CALCULATORS: Mapping[str, Calculator] = {
 """Every version that can still be run.
 
 Version 2 knows more indicators, accounting policies and credit rules than version 1; version 3 more periods, the lives of components and
-tickets that are taken out. Each of them is off where nobody asks for it: no rule for what an older version could express has changed, so
-the first two are one function, and the third tells one thing more of the same figures. What versions 1 and 2 found is kept in
-`tests/measurement/test_assessment.py` and `test_calculators.py`. The first rule that makes an old figure differ gets a function of its own.
+tickets that are taken out, and suspensions. Each of them is off where nobody asks for it: no rule for what an older version could express
+has changed, so the first two are one function, and the third tells one thing more of the same figures. What versions 1 and 2 found is
+kept in `tests/measurement/test_assessment.py` and `test_calculators.py`. The first rule that makes an old figure differ gets a function
+of its own.
 """
 
 
@@ -494,17 +499,18 @@ def _credit(judged: Sequence[_Judged], history: Sequence[TermsInForce], month: P
 
 
 def _segment_credit(segment: _Segment, results: Sequence[ObjectiveResult], month_length: int) -> Sequence[SegmentCredit]:
-    """One where the segment's terms know credits."""
+    """One where the segment's terms know credits. Of suspended time nothing is charged, as of time outside the term."""
     rule = segment.terms.credit
     if rule is None:
         return ()
-    of_month = Fraction(segment.interval.length, month_length)
+    not_suspended = length(complement(segment.terms.suspended, segment.interval))
+    elapsed, of_month = Fraction(segment.interval.length, month_length), Fraction(not_suspended, month_length)
     share = of_month if rule.pro_rata else Fraction(1)
     lines = tuple(
         CreditLine(
             objective_id=result.objective.id,
             terms_version=result.terms_version,
-            percent=result.credit_percent * (of_month / share if _is_elapsed(result.objective) else 1),
+            percent=result.credit_percent * (elapsed / share if share and _is_elapsed(result.objective) else 1),
             rule=result.credit_rule,
             share_of_period=share,
         )

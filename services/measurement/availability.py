@@ -175,6 +175,7 @@ def measure_availability(
     )
     coverage = share_known(balance.unknown, of=balance.eligible)
     bad = _bad_by_component(indicator, parts, accounts)
+    suspended = clip(indicator.suspended, seen)
     opened = clip(_open(indicator.hours, seen), seen)
     outages = _outages(union(part for account in accounts for part in account.down), bad, evidence)
     ignored = union(part for account in accounts for part in account.ignored)
@@ -194,17 +195,17 @@ def measure_availability(
         unknown=union(part for account in accounts for part in account.unknown),
         days=tuple(_day(day, hours, indicator, accounts) for day, hours in _days(seen, zone)),
         ignored=_outages(ignored, {component: _read_as_bad(known, indicator) for component, known in parts.items()}, evidence),
-        outside=complement(opened, seen),
-        gaps=tuple(_gaps(indicator, opened)),
+        outside=difference(complement(opened, seen), suspended),
+        gaps=tuple(_gaps(indicator, difference(opened, suspended))),
         scale=sum(account.weight for account in accounts),
         enough=coverage >= indicator.minimum_coverage,
     )
 
 
 def windows_of(indicator: Availability, windows: Iterable[Maintenance]) -> list[Maintenance]:
-    """Those that name a component of the indicator, or none, as far as one of these components is in service."""
+    """Those that name a component of the indicator, or none, as far as one of these components is in service and nothing suspended."""
     named = [window for window in windows if not window.components or set(window.components) & set(indicator.components)]
-    if not indicator.lives:
+    if not indicator.lives and not indicator.suspended:
         return named
     return [
         replace(window, interval=part)

@@ -33,7 +33,7 @@ from services.measurement.party_facts import DisputeSettled, ExclusionApproved, 
 from services.measurement.permissions import PERMISSIONS
 from services.measurement.stored import Stored
 from services.measurement.terms_copy import Agreement
-from services.measurement.wire import SignedTerms, assessment_message, result_message
+from services.measurement.wire import Renewal, SignedTerms, Suspension, assessment_message, result_message
 from services.vocabulary.errors import NotAllowed, Refusal, Unavailable
 from services.vocabulary.period import Instant, Interval, instant_of, instant_text, parse_day, parse_instant
 
@@ -187,6 +187,8 @@ class AgreementsHeard:
             Handler(event="agreement-activated", message=agreement_events.AgreementActivated, handle=self._activated),
             Handler(event="agreement-amended", message=agreement_events.AgreementAmended, handle=self._amended),
             Handler(event="agreement-ended", message=agreement_events.AgreementEnded, handle=self._ended),
+            Handler(event="agreement-suspended", message=agreement_events.AgreementSuspended, handle=self._suspended),
+            Handler(event="agreement-renewed", message=agreement_events.AgreementRenewed, handle=self._renewed),
         )
 
     async def _activated(self, message: agreement_events.AgreementActivated, context: Context) -> None:
@@ -220,6 +222,33 @@ class AgreementsHeard:
         def work(connection: Connection) -> None:
             if context.delivery is None or accept(connection, context.delivery):
                 self._measurement.copy_ending(connection, message.agreement_id, last_day=last_day, recorded_at=recorded_at, context=context)
+
+        await self._database.write(work)
+        self._measurement.marked.set()
+
+    async def _suspended(self, message: agreement_events.AgreementSuspended, context: Context) -> None:
+        suspension = Suspension(
+            first_day=parse_day(message.first_day, place="first_day"),
+            last_day=parse_day(message.last_day, place="last_day") if message.last_day else None,
+            recorded_at=parse_instant(message.recorded_at, place="recorded_at"),
+            reason=message.reason,
+        )
+
+        def work(connection: Connection) -> None:
+            if context.delivery is None or accept(connection, context.delivery):
+                self._measurement.copy_suspension(connection, message.agreement_id, suspension, context=context)
+
+        await self._database.write(work)
+        self._measurement.marked.set()
+
+    async def _renewed(self, message: agreement_events.AgreementRenewed, context: Context) -> None:
+        renewal = Renewal(
+            last_day=parse_day(message.last_day, place="last_day"), recorded_at=parse_instant(message.recorded_at, place="recorded_at")
+        )
+
+        def work(connection: Connection) -> None:
+            if context.delivery is None or accept(connection, context.delivery):
+                self._measurement.copy_renewal(connection, message.agreement_id, renewal, context=context)
 
         await self._database.write(work)
         self._measurement.marked.set()

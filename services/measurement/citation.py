@@ -248,7 +248,7 @@ class _Search:
 
 def _living(asked: Sequence[tuple[int, Interval]], indicator: Availability, component: str) -> Sequence[tuple[int, Interval]]:
     """What is asked of the component's life."""
-    if not indicator.lives:
+    if not indicator.lives and not indicator.suspended:
         return asked
     return [(leaf, part) for leaf, span in asked for part in clip(indicator.life_of([component]), span)]
 

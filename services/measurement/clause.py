@@ -24,6 +24,8 @@ _MATCHED_BY = {
     "calendars": "id",
     "holidays": "day",
     "also_closed": "day",
+    "third_parties": "organisation",
+    "responsibilities": "activity",
 }
 _WRITTEN = {
     "target_percent": "target",

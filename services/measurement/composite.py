@@ -67,12 +67,14 @@ class _Road:
     worst: Spans
     outside: Spans
     gone: Spans
+    suspended: Spans
 
     def day(self, day: date, hours: Interval) -> DayResult:
         eligible, down, unknown = (length(clip(spans, hours)) for spans in (self.eligible, self.down, self.unknown))
         bad = down + length(clip(self.counted_down, hours))
         whole = eligible - length(clip(self.left_out, hours)) - length(clip(self.undetermined, hours))
-        excluded = hours.length - eligible - length(clip(self.outside, hours)) - length(clip(self.gone, hours))
+        not_asked = sum(length(clip(spans, hours)) for spans in (self.outside, self.gone, self.suspended))
+        excluded = hours.length - eligible - not_asked
         return DayResult(day=day, good=whole - bad, whole=whole, down_us=down, excluded_us=excluded, unknown_us=unknown)
 
 
@@ -121,6 +123,7 @@ def measure_journey(legs: Sequence[Leg], *, span: Interval, seen: Interval, zone
         ignored=tuple(sorted({each for leg in legs for each in leg.figure.ignored}, key=lambda each: (each.interval, each.components))),
         outside=road.outside,
         gaps=tuple(sorted({gap for leg in legs for gap in leg.figure.gaps}, key=lambda gap: (gap.interval, gap.components))),
+        suspended=_suspended(legs),
     )
 
 
@@ -143,7 +146,12 @@ def _road(legs: Sequence[Leg], eligible: Spans) -> _Road:
         worst=intersection(union((*down, *unknown, *(span for leg in legs for span in _could_count(leg)))), eligible),
         outside=outside,
         gone=difference(union(gap.interval for leg in legs for gap in leg.figure.gaps), outside),
+        suspended=_suspended(legs),
     )
+
+
+def _suspended(legs: Iterable[Leg]) -> Spans:
+    return union(span for leg in legs for span in leg.figure.suspended)
 
 
 def _unknown(legs: Iterable[Leg]) -> Spans:

@@ -116,8 +116,8 @@ class Figure:
     `spent` of `stake` is bad so far: the stake is what a budget is a share of, for time the whole period and not only the part that
     has passed. `lower` and `upper` bound the attainment over all that is unknown, and over the rest of the period where that is
     time. `ignored` is down time too short to count, `outside` is time outside the service hours, `gaps` is time outside the components'
-    lives, `scale` the weights together where each
-    component counts by itself: good, whole, spent and stake are then component microseconds. `foreseeable`: the end of the period is
+    lives, `suspended` is time in which the agreement was (none of these overlap), `scale` the weights together where each component
+    counts by itself: good, whole, spent and stake are then component microseconds. `foreseeable`: the end of the period is
     already known to come (time), so a running period can be lost. `certain`: by the agreed accounting only what holds at both bounds is
     a verdict. `enough`: what is known reaches the agreed minimum coverage. `percentile_us` is the exact nearest-rank percentile, None
     where none was promised or nothing counted.
@@ -141,6 +141,7 @@ class Figure:
     ignored: tuple[OutageSpan, ...] = ()
     outside: tuple[Interval, ...] = ()
     gaps: tuple[GapSpan, ...] = ()
+    suspended: tuple[Interval, ...] = ()
     slices: tuple[SliceResult, ...] = ()
     percentile_us: int | None = None
     scale: int = 1

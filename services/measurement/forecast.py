@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.measurement.figure import DayResult
+from services.measurement.interval import NEVER, Spans, complement
 from services.vocabulary.period import Instant, Interval, days_between
 
 LEAST_DAYS = 3
@@ -63,15 +64,16 @@ def forecast(
     until: Instant,
     zone: ZoneInfo,
     budget: Fraction,
+    suspended: Spans = NEVER,
     confidence: Fraction = _CONFIDENCE,
 ) -> Forecast | None:
     """From the days of a figure that was measured up to `until`; `budget` is the bad share that the target allows.
 
-    A day without a result had nothing that counted. None where the period is over, where fewer than `LEAST_DAYS` civil days were seen
-    whole, and where nothing counted yet.
+    A day without a result had nothing that counted; suspended days are neither drawn nor to come. None where the period is over, where
+    fewer than `LEAST_DAYS` civil days were seen whole, and where nothing counted yet.
     """
     told = {day.day: _Amount(bad=day.whole - day.good, whole=day.whole) for day in days}
-    calendar = days_between(period, zone)
+    calendar = [(day, hours) for day, hours in days_between(period, zone) if complement(suspended, hours)]
     urn = [told.get(day, _Amount(bad=0, whole=0)) for day, hours in calendar if hours.end <= until]
     rest = [Fraction(hours.end - max(hours.start, until), hours.length) for _, hours in calendar if hours.end > until]
     so_far = _Amount(bad=sum(day.bad for day in told.values()), whole=sum(day.whole for day in told.values()))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import assert_never
 from zoneinfo import ZoneInfo
 
 from services.measurement.availability import measure_availability
 from services.measurement.figure import Figure
+from services.measurement.interval import clip
 from services.measurement.objective import (
     Availability,
     Composite,
@@ -50,6 +52,33 @@ def measure(
     Refuses with `CompositeByItself`.
     """
     seen = seen_of(span, measured_until)
+    figure = _measured(
+        objective,
+        evidence,
+        span=span,
+        seen=seen,
+        zone=zone,
+        maintenance=maintenance,
+        measured_until=measured_until,
+        clock_for=clock_for,
+        excluded=excluded,
+    )
+    suspended = () if isinstance(objective.indicator, Composite) else clip(objective.indicator.suspended, seen)
+    return replace(figure, suspended=suspended) if suspended else figure
+
+
+def _measured(
+    objective: Objective,
+    evidence: Evidence,
+    *,
+    span: Interval,
+    seen: Interval,
+    zone: ZoneInfo,
+    maintenance: Sequence[Maintenance],
+    measured_until: Instant,
+    clock_for: ClockFor | None,
+    excluded: Mapping[str, str] | None,
+) -> Figure:
     match objective.indicator:
         case Availability() as indicator:
             windows = [window for window in maintenance if window.service == objective.service]
@@ -57,13 +86,14 @@ def measure(
                 indicator, evidence, span=span, seen=seen, zone=zone, maintenance=windows, measured_until=measured_until
             )
         case RequestRatio() as indicator:
-            return measure_request_ratio(indicator, evidence, seen=seen, zone=zone)
+            return measure_request_ratio(indicator, evidence.without_requests_in(indicator.suspended), seen=seen, zone=zone)
         case IntervalMean() as indicator:
-            return measure_interval_mean(indicator, evidence, seen=seen, zone=zone)
+            return measure_interval_mean(indicator, evidence.without_requests_in(indicator.suspended), seen=seen, zone=zone)
         case TimeSlices() as indicator:
-            return measure_time_slices(indicator, evidence, seen=seen, zone=zone, measured_until=measured_until)
+            told = evidence.without_requests_in(indicator.suspended)
+            return measure_time_slices(indicator, told, seen=seen, zone=zone, measured_until=measured_until)
         case ResponseTime() as indicator:
-            return measure_response_time(indicator, evidence, seen=seen, zone=zone)
+            return measure_response_time(indicator, evidence.without_requests_in(indicator.suspended), seen=seen, zone=zone)
         case ResolutionTime() as indicator:
             agreed = clock_for or (lambda _: indicator)
             return measure_resolution_time(

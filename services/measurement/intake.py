@@ -94,7 +94,7 @@ def read(
             return read_ndjson(content, now=now, source=source, batch=batch, on_error=on_error)
         case "csv":
             if mapping is None:
-                raise invalid("kind", "a CSV file needs a column mapping")
+                raise invalid("kind", "a CSV file needs a column mapping, see docs/observations.md")
             return read_csv(content, mapping=mapping, now=now, source=source, batch=batch, on_error=on_error)
         case _:
             assert_never(media)

@@ -50,6 +50,10 @@ _NEEDED: dict[Kind, tuple[str, ...]] = {
 }
 _VALUE_COLUMNS = ("id", "revision", "good", "total", "ms", "until", "cause", "ticket", "priority", "order")
 _COLUMN_PREFIX = "column:"
+_UNMAPPED = (
+    f"must say what the rows are: {', '.join(KINDS)}. The columns of a CSV file are named by --map "
+    "(--map kind=status --map service=shop --map observed_at=time …), over HTTP by query parameters of the same names"
+)
 _EARLIEST_YEAR, _LATEST_YEAR = 1990, 2199
 
 
@@ -196,6 +200,8 @@ def _kind(text: str) -> Kind:
     for kind in KINDS:
         if kind == text:
             return kind
+    if not text:
+        raise invalid("kind", _UNMAPPED)
     raise invalid("kind", f"must be one of {', '.join(KINDS)}, not {text!r}")
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from services.measurement.interval import ALL_TIME, Spans, union
+from services.measurement.interval import ALL_TIME, NEVER, Spans, difference, union
 from services.vocabulary.calendar import Calendar
 from services.vocabulary.money import Money, Rounding
 from services.vocabulary.period import MONTHLY, Cycle, Instant, Interval, Microseconds
@@ -51,7 +51,8 @@ class Availability:
     `any`: down while any component is (union), `all`: only while all are (intersection), `pool`: each component's own time counts,
     as often as its weight says (component microseconds). Outside `hours` no time is eligible. Below `minimum_coverage` the verdict is
     undetermined, whatever `no_data` says, unless known down time alone misses the target. `lives` are those of the components that are in
-    service for a part of all time only: outside it a component's time is neither up nor down nor unknown.
+    service for a part of all time only: outside it a component's time is neither up nor down nor unknown. Nor is it while the agreement
+    is `suspended`, which all indicators of an agreement are at the same time, and in whose figures that time is not.
     """
 
     components: tuple[str, ...]
@@ -63,15 +64,16 @@ class Availability:
     minimum_outage: MinimumOutage | None = None
     hours: Calendar | None = None
     lives: tuple[tuple[str, Interval], ...] = ()
+    suspended: Spans = NEVER
 
     def __post_init__(self) -> None:
         assert self.components, "an availability names what has to be available"
         assert not self.weights or len(self.weights) == len(self.components), "a weight for each component"
 
     def life_of(self, components: Iterable[str]) -> Spans:
-        """When at least one of them is in service."""
+        """When at least one of them is in service, and the agreement not suspended."""
         lives = dict(self.lives)
-        return union(lives.get(component, ALL_TIME) for component in components)
+        return difference(union(lives.get(component, ALL_TIME) for component in components), self.suspended)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +81,7 @@ class RequestRatio:
     """Good requests / all requests, pooled over the period. No components named: all of the service."""
 
     components: tuple[str, ...] = ()
+    suspended: Spans = NEVER
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +94,7 @@ class IntervalMean:
     every: Microseconds
     components: tuple[str, ...] = ()
     empty: Empty = "good"
+    suspended: Spans = NEVER
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +114,7 @@ class TimeSlices:
     minimum_events: int = 1
     minimum_consecutive: int = 1
     empty: Empty = "good"
+    suspended: Spans = NEVER
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +129,7 @@ class ResponseTime:
     components: tuple[str, ...] = ()
     expected_every: Microseconds = NO_TIME
     percentile: Fraction | None = None
+    suspended: Spans = NEVER
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +149,7 @@ class ResolutionTime:
     pauses: tuple[str, ...] = ()
     priority_rule: PriorityRule = "last"
     priority_order: tuple[str, ...] = ()
+    suspended: Spans = NEVER
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -331,6 +338,20 @@ class Terms:
     hard_close_after_days: int | None = None
     disputes: Disputes = "provider"
     cycle: Cycle = MONTHLY
+
+    @property
+    def suspended(self) -> Spans:
+        """When the agreement is suspended: the same for every indicator."""
+        return next((each.indicator.suspended for each in self.objectives if not isinstance(each.indicator, Composite)), NEVER)
+
+    def while_not(self, suspended: Spans) -> Terms:
+        """The same, of which nothing is judged in that time."""
+        return replace(self, objectives=tuple(_suspended(each, suspended) for each in self.objectives)) if suspended else self
+
+
+def _suspended(objective: Objective, suspended: Spans) -> Objective:
+    indicator = objective.indicator
+    return objective if isinstance(indicator, Composite) else replace(objective, indicator=replace(indicator, suspended=suspended))
 
 
 @dataclass(frozen=True, kw_only=True)

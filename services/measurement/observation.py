@@ -6,17 +6,19 @@ Instants are integer microseconds UTC, intervals half-open, latencies integer mi
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from services.measurement.interval import Spans
 from services.vocabulary.period import Instant, Interval
 
 Int64s = NDArray[np.int64]
 Int8s = NDArray[np.int8]
+Bools = NDArray[np.bool_]
 
 STILL_OPEN = Instant(2**63 - 1)
 """The end of an outage whose end nobody has reported: it lasts up to the instant of the measurement."""
@@ -154,6 +156,21 @@ class Evidence:
     def outages_of(self, component: str) -> Collection[Outage]:
         return self._outages.get(component, ())
 
+    def without_requests_in(self, spans: Spans) -> Evidence:
+        """The same, less the requests counted or answered in that time; statuses, outages and tickets stay."""
+        if not spans:
+            return self
+        counters = {name: _left(row.at, spans) for name, row in self.counters.items()}
+        latencies = {name: _left(row.at, spans) for name, row in self.latencies.items()}
+        return replace(
+            self,
+            counters={
+                name: Counters(at=row.at[counters[name]], good=row.good[counters[name]], total=row.total[counters[name]])
+                for name, row in self.counters.items()
+            },
+            latencies={name: Latencies(at=row.at[latencies[name]], us=row.us[latencies[name]]) for name, row in self.latencies.items()},
+        )
+
     @cached_property
     def _statuses(self) -> Mapping[str, Statuses]:
         told: dict[str, tuple[list[int], list[int]]] = {}
@@ -178,6 +195,14 @@ class Evidence:
         for outage in self.outages:
             outages.setdefault(outage.component, []).append(outage)
         return outages
+
+
+def _left(at: Int64s, spans: Spans) -> Bools:
+    """Those whose instant lies in none of the spans."""
+    left = np.ones(at.shape, dtype=bool)
+    for span in spans:
+        left &= (at < span.start) | (at >= span.end)
+    return left
 
 
 _NUMBER = {state: number for number, state in enumerate(BY_BADNESS)}

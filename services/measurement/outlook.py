@@ -104,6 +104,7 @@ def _outlook(case: Case, result: ObjectiveResult) -> Outlook:
             until=case.until,
             zone=case.terms_of(result).zone,
             budget=1 - bar_of(result.objective).target,
+            suspended=case.terms_of(result).suspended,
         ),
         next_due=_next_due(case, result),
     )

@@ -10,6 +10,7 @@ from itertools import takewhile
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from services.chassis.erasure import Forgotten
 from services.chassis.events import Recorded, Registry
 from services.measurement import marks
 from services.measurement.judgement import Reason
@@ -18,13 +19,14 @@ from services.measurement.party_facts import (
     FACTS,
     NOTHING_ADDED,
     DisputeSettled,
+    ExclusionClaimed,
     Fact,
     PartyFacts,
     Told,
     evolve,
     words_of,
 )
-from services.measurement.store import METADATA, insert_into
+from services.measurement.store import METADATA, REPORTERS, insert_into
 from services.measurement.stored import Stored
 from services.vocabulary.period import HOUR, Instant, Interval, parse_instant
 
@@ -78,6 +80,25 @@ def agreement_of(connection: Connection, exclusion_id: str) -> str | None:
     """The agreement that the exclusion was claimed under; None: there is no such exclusion."""
     found = sa.select(PARTY_FACTS.c.agreement_id).where(PARTY_FACTS.c.exclusion_id == exclusion_id).limit(1)
     return connection.execute(found).scalar()
+
+
+def forget(connection: Connection, gone: Forgotten) -> None:
+    """In the copy of what the person added for the organisation."""
+    found = sa.select(PARTY_FACTS).where(PARTY_FACTS.c.subject == gone.subject)
+    for row in connection.execute(found).all():
+        if _told_for(read_fact(row.name, row.fact.encode())) == gone.organisation:
+            this = sa.update(PARTY_FACTS).where(PARTY_FACTS.c.agreement_id == row.agreement_id, PARTY_FACTS.c.version == row.version)
+            connection.execute(this.values(subject=gone.name))
+
+
+def forget_reporter(connection: Connection, gone: Forgotten) -> None:
+    """Beside the observations that the person handed in, which stay; they are in no event."""
+    theirs = sa.update(REPORTERS).where(REPORTERS.c.tenant == gone.organisation, REPORTERS.c.reported_by == gone.subject)
+    connection.execute(theirs.values(reported_by=gone.name))
+
+
+def _told_for(fact: Fact) -> str:
+    return fact.claimed_by if isinstance(fact, ExclusionClaimed) else fact.organisation
 
 
 def _keep(connection: Connection, fact: Fact, recorded: Recorded[Stored], recorded_at: Instant) -> bool:

@@ -21,6 +21,7 @@ from services.vocabulary.ratio import floored_percent, plain_decimal
 
 GOOD, BAD, LEFT_OUT = "Good", "Bad", "Left out, counts nothing"
 _GONE = "Not in service"
+_SUSPENDED = "Suspended"
 
 _Taken = OutageSpan | ExclusionSpan | GapSpan
 Says = Literal["up", "down", "unknown", "good", "bad", "requests", "silence", "ticket"]
@@ -173,6 +174,7 @@ class _Balance:
     excluded: int
     outside: int
     gone: int
+    suspended: int
     to_come: int
 
     @property
@@ -201,6 +203,7 @@ class _Time:
             *(self._ignored(each) for each in self._result.ignored),
             *(_time("Outside the service hours", span.length, interval=span) for span in self._result.outside),
             *self._gaps(),
+            *self._suspended(),
             *self._unknown(balance.unknown_left_out, "Unknown, left out"),
         )
         return _figure(self._result, good=good, bad=bad, left_out=aside)
@@ -224,6 +227,7 @@ class _Time:
                 _time("Excluded", balance.excluded, children=_parts(balance.excluded, excluded)),
                 _time("Outside the service hours", balance.outside, children=_parts(balance.outside, outside)),
                 *((_time(_GONE, balance.gone, children=_parts(balance.gone, self._gaps())),) if balance.gone else ()),
+                *((_time(_SUSPENDED, balance.suspended, children=self._suspended()),) if balance.suspended else ()),
                 _time("Not measured yet", balance.to_come),
             ),
         )
@@ -237,14 +241,14 @@ class _Time:
         taken_out = [each for each in result.exclusions if each.counted_as == "exclude"]
         if pool is None:
             other: list[_Taken] = [*result.outages, *taken_out, *result.gaps]
-            aside = union((*(each.interval for each in other), *result.unknown, *result.outside))
+            aside = union((*(each.interval for each in other), *result.unknown, *result.outside, *result.suspended))
             yield Basis(says="up", spans=complement(aside, result.interval))
             return
         for component in pool.components:
             parts = (part for outage in result.outages for part in outage.parts)
             taken: list[_Taken] = [*parts, *taken_out, *result.gaps]
             own = (each.interval for each in taken if component in (each.components or pool.components))
-            aside = union((*own, *result.outside))
+            aside = union((*own, *result.outside, *result.suspended))
             yield Basis(says="up", spans=complement(aside, result.interval), components=(component,))
 
     def _down(self) -> tuple[Proof, ...]:
@@ -280,6 +284,9 @@ class _Time:
             _time(_GONE, gap.interval.length * self._weight(gap.components), interval=gap.interval, note=", ".join(gap.components))
             for gap in self._result.gaps
         )
+
+    def _suspended(self) -> tuple[Proof, ...]:
+        return tuple(_time(_SUSPENDED, span.length * self._result.scale, interval=span) for span in self._result.suspended)
 
     def _gone(self, result: ObjectiveResult) -> int:
         """Time outside the hours of a journey's other leg is told as that."""
@@ -324,6 +331,7 @@ def _balance(result: ObjectiveResult, *, gone: int) -> _Balance:
     unknown_good = unknown - unknown_left_out - unknown_bad
     outside = length(union(result.outside)) * result.scale
     excluded = sum(day.excluded_us for day in result.days)
+    suspended = length(result.suspended) * result.scale
     return _Balance(
         up=result.good - unknown_good,
         down=down,
@@ -333,7 +341,8 @@ def _balance(result: ObjectiveResult, *, gone: int) -> _Balance:
         excluded=excluded,
         outside=outside,
         gone=gone,
-        to_come=result.interval.length * result.scale - eligible - excluded - outside - gone,
+        suspended=suspended,
+        to_come=result.interval.length * result.scale - eligible - excluded - outside - gone - suspended,
     )
 
 
@@ -349,7 +358,7 @@ def _requests(result: ObjectiveResult, zone: ZoneInfo | None) -> Proof:
         result,
         good=tuple(leaf(day, good, whole, says="good") for day, good, whole in days if good),
         bad=tuple(leaf(day, whole - good, whole, says="bad") for day, good, whole in days if whole > good),
-        left_out=_silences(result.unknown, "requests"),
+        left_out=(*_silences(result.unknown, "requests"), *_suspended(result)),
     )
 
 
@@ -365,12 +374,13 @@ def _slices(result: ObjectiveResult) -> Proof:
         left_out=(
             *(_slice(each, 0, result.unit) for each in result.slices if _stays_out(result, each)),
             *_silences(result.unknown, result.unit),
+            *_suspended(result),
         ),
     )
 
 
 def _wholly_good(result: ObjectiveResult, amount: int) -> tuple[Proof, ...]:
-    rest = complement(union(each.interval for each in result.slices), result.interval)
+    rest = complement(union((*(each.interval for each in result.slices), *result.suspended)), result.interval)
     rests_on = (Basis(says="requests", spans=rest),)
     return (Proof(label="Wholly good", amount=amount, unit=result.unit, rests_on=rests_on),) if amount else ()
 
@@ -406,7 +416,7 @@ def _tickets(result: ObjectiveResult) -> Proof:
     def those(verdict: TicketVerdict) -> tuple[Proof, ...]:
         return tuple(_ticket(each) for each in result.tickets if each.verdict is verdict)
 
-    left_out = (*those(TicketVerdict.OPEN), *those(TicketVerdict.EXCLUDED))
+    left_out = (*those(TicketVerdict.OPEN), *those(TicketVerdict.EXCLUDED), *_suspended(result))
     return _figure(result, good=those(TicketVerdict.MET), bad=those(TicketVerdict.MISSED), left_out=left_out)
 
 
@@ -503,6 +513,12 @@ def _silences(unknown: Spans, unit: Unit) -> tuple[Proof, ...]:
         )
         for span in unknown
     )
+
+
+def _suspended(result: ObjectiveResult) -> tuple[Proof, ...]:
+    """Of a figure that is not of time."""
+    spans = result.suspended
+    return tuple(Proof(label=_SUSPENDED, amount=0, unit=result.unit, interval=span, note=_minutes(span.length)) for span in spans)
 
 
 def _time(

@@ -23,8 +23,9 @@ from services.measurement.party_facts_store import read_fact
 from services.measurement.settlement import Side
 from services.measurement.terms_copy import Agreement
 from services.measurement.views import booked_credit
-from services.measurement.wire import SignedTerms, document_of
+from services.measurement.wire import Renewal, SignedTerms, Suspension, document_of
 from services.transparency.bundle import BadBundle, Bundle, Log, Node
+from services.transparency.person import Names
 from services.transparency.verify import Check, failed, notice, ok
 from services.vocabulary.errors import Refusal
 from services.vocabulary.period import TZ_DATABASE, Instant, Period, parse_instant, parse_period
@@ -35,11 +36,13 @@ STATED_WITH = frozenset({"closed", "revision", "recorded_at", "restatement_cause
 
 @dataclass(frozen=True, kw_only=True)
 class Signed:
-    """What both parties signed, and the last day that somebody set before the term's own."""
+    """What both parties signed, the last day that somebody set before the term's own, and what was suspended and renewed."""
 
     versions: tuple[SignedTerms, ...]
     last_day: date | None = None
     ended_at: Instant | None = None
+    suspensions: tuple[Suspension, ...] = ()
+    renewals: tuple[Renewal, ...] = ()
 
 
 def check_figures(bundle: Bundle, signed: Signed) -> list[Check]:
@@ -47,7 +50,14 @@ def check_figures(bundle: Bundle, signed: Signed) -> list[Check]:
     log = bundle.log(SERVICE)
     if log is None or not signed.versions:
         return []
-    agreement = Agreement(id=bundle.agreement_id, versions=signed.versions, last_day=signed.last_day, ended_at=signed.ended_at)
+    agreement = Agreement(
+        id=bundle.agreement_id,
+        versions=signed.versions,
+        last_day=signed.last_day,
+        ended_at=signed.ended_at,
+        suspensions=signed.suspensions,
+        renewals=signed.renewals,
+    )
     stated = statements_of(log, bundle.agreement_id)
     named = [_period_of(each) for each in bundle.evidence]
     strange = [failed("figures", period, "no such period was closed") for period in named if period not in stated]
@@ -108,13 +118,14 @@ def _added(log: Log, agreement_id: str, known_at: Instant) -> PartyFacts:
     """What the parties had added until then."""
     stream = log.stream(party_facts.stream_of(agreement_id))
     state = NOTHING_ADDED
+    names = stream.names() if stream else Names()
     for event in stream.events if stream else ():
         told = json.loads(event.content)
         recorded_at = _instant(told["metadata"], "recorded_at")
         if recorded_at > known_at:
             break
         fact = read_fact(event.name, json.dumps(told["event"]).encode())
-        state = party_facts.evolve(state, Told(fact=fact, by=told["metadata"]["actor"], recorded_at=recorded_at))
+        state = party_facts.evolve(state, Told(fact=fact, by=names.read(told["metadata"]["actor"]), recorded_at=recorded_at))
     return state
 
 

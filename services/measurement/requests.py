@@ -13,7 +13,7 @@ import numpy as np
 
 from services.measurement.counter_table import CounterTable, Cuts, GoodAndTotal, added_between
 from services.measurement.figure import DayResult, Figure, counted, nearest_rank, share_known
-from services.measurement.interval import NEVER, Spans, clip, length, union
+from services.measurement.interval import NEVER, Spans, clip, complement, length, union
 from services.measurement.objective import RequestRatio, ResponseTime
 from services.measurement.observation import Evidence, Int64s, Latencies
 from services.vocabulary.period import Instant, Interval, Microseconds, days_between
@@ -27,7 +27,7 @@ def measure_request_ratio(indicator: RequestRatio, evidence: Evidence, *, seen: 
     told = evidence.counters
     table = told if isinstance(told, CounterTable) else CounterTable(told)
     days = days_between(seen, zone)
-    return _pooled(table.between(indicator.components, _cuts(days)), days, silences=NEVER, seen=seen)
+    return _pooled(table.between(indicator.components, _cuts(days)), days, silences=NEVER, asked=(seen,))
 
 
 def measure_response_time(indicator: ResponseTime, evidence: Evidence, *, seen: Interval, zone: ZoneInfo) -> Figure:
@@ -40,7 +40,9 @@ def measure_response_time(indicator: ResponseTime, evidence: Evidence, *, seen: 
     days = days_between(seen, zone)
     cuts = _cuts(days)
     counts = [added_between(row.at, (row.us <= indicator.threshold_us).astype(np.int64), np.ones_like(row.at), cuts) for row in rows]
-    figure = _pooled(counts, days, silences=_silences([row.at for row in rows], seen, indicator.expected_every), seen=seen)
+    asked = complement(indicator.suspended, seen)
+    silences = union(each for part in asked for each in _silences([row.at for row in rows], part, indicator.expected_every))
+    figure = _pooled(counts, days, silences=silences, asked=asked)
     return figure if indicator.percentile is None else replace(figure, percentile_us=_percentile(rows, indicator.percentile, seen))
 
 
@@ -74,7 +76,7 @@ def _silences(instants: Sequence[Int64s], seen: Interval, expected_every: Micros
     return union(Interval(Instant(int(edges[i])), Instant(int(edges[i + 1]))) for i in before)
 
 
-def _pooled(counts: Sequence[Sequence[GoodAndTotal]], days: Sequence[_Day], *, silences: Spans, seen: Interval) -> Figure:
+def _pooled(counts: Sequence[Sequence[GoodAndTotal]], days: Sequence[_Day], *, silences: Spans, asked: Spans) -> Figure:
     results = tuple(
         DayResult(
             day=day,
@@ -88,7 +90,7 @@ def _pooled(counts: Sequence[Sequence[GoodAndTotal]], days: Sequence[_Day], *, s
         "requests",
         good=sum(result.good for result in results),
         whole=sum(result.whole for result in results),
-        coverage=share_known(length(silences), of=seen.length),
+        coverage=share_known(length(silences), of=length(asked)),
         unknown=silences,
         days=results,
     )

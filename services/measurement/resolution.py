@@ -1,9 +1,10 @@
 """Resolution time: tickets whose clock met its target, of tickets due in the period. Pure: reads no clock of its own.
 
-A ticket's clock starts when it is opened, counts in the agreed hours, stands still in the agreed states until the ticket's next step, and
-stops at the resolution, or at the first response. It is due at the first instant at which the clock has counted what was agreed, or would
-have if nothing had stopped it. So a pause before that instant moves it, and nothing that happens after it does: each ticket has one due
-instant at a time and belongs to the one period it lies in. While a ticket waits with time left it has none, and is in no period.
+A ticket's clock starts when it is opened, counts in the agreed hours, stands still in the agreed states until the ticket's next step and
+while the agreement is suspended, and stops at the resolution, or at the first response. It is due at the first instant at which the
+clock has counted what was agreed, or would have if nothing had stopped it. So a pause before that instant moves it, and nothing that
+happens after it does: each ticket has one due instant at a time and belongs to the one period it lies in. While a ticket waits with
+time left it has none, and is in no period.
 
 Everything known up to the measurement counts, even what happened after the period: a reopening in April can cost March's figure. A ticket
 that a claim took out is told where it is due, and is in no figure.
@@ -19,6 +20,7 @@ from typing import assert_never
 from zoneinfo import ZoneInfo
 
 from services.measurement.figure import DayResult, Figure, TicketResult, TicketVerdict, counted
+from services.measurement.interval import ALL_TIME, Spans, difference
 from services.measurement.objective import ResolutionTime
 from services.measurement.observation import Evidence, TicketEvent, TicketState
 from services.vocabulary.calendar import NoOpenTime
@@ -62,18 +64,23 @@ class _Course:
     @property
     def due_at(self) -> Instant | None:
         left = self.clock.within
-        for run in self.runs:
+        counting = self._counting(ALL_TIME.end)
+        for run in counting[:-1]:
             elapsed = _elapsed(self.clock, run)
             if left <= elapsed:
                 return _reached(self.clock, run.start, left)
             left = Microseconds(left - elapsed)
-        return None if self.runs_on_from is None else _reached(self.clock, self.runs_on_from, left)
+        due = _reached(self.clock, counting[-1].start, left) if counting else None
+        return None if due is None or due > counting[-1].end else due
 
     def counted_until(self, measured_until: Instant) -> int:
         """What the clock counted until it stopped, or until the measurement."""
-        end = measured_until if self.stopped_at is None else self.stopped_at
+        return sum(_elapsed(self.clock, run) for run in self._counting(measured_until if self.stopped_at is None else self.stopped_at))
+
+    def _counting(self, end: Instant) -> Spans:
+        """When the clock runs: not while the agreement is suspended."""
         runs = self.runs if self.runs_on_from is None else (*self.runs, Interval(self.runs_on_from, end))
-        return sum(_elapsed(self.clock, run) for run in runs)
+        return difference(runs, self.clock.suspended) if self.clock.suspended else runs
 
 
 def measure_resolution_time(

@@ -21,7 +21,7 @@ from services.measurement.intake import Collection
 from services.measurement.parties import Body, Parties, claimed_time, parse_number
 from services.measurement.simulator import AskedSimulation, Simulator
 from services.measurement.terms_copy import Agreement
-from services.measurement.wire import SignedTerms, assessment_message, result_message
+from services.measurement.wire import Renewal, SignedTerms, Suspension, assessment_message, result_message
 from services.vocabulary.errors import Invalid, Violation
 from services.vocabulary.period import Interval, instant_of, parse_day, parse_instant, parse_period
 
@@ -217,12 +217,15 @@ class AgreementsDesk:
         if not answer.versions:
             raise AgreementNotFound("there is no such agreement in force")
         versions = tuple(sorted((_signed(version) for version in answer.versions), key=lambda signed: signed.version))
-        last_day = _ended_early(answer.last_day, versions)
+        now, last_day = instant_of(self._clock.now()), _other_last_day(answer.last_day, versions)
+        is_renewed = last_day is not None and last_day.isoformat() > (versions[-1].message.ends_on or _TO_DAY)
         return Agreement(
             id=agreement_id,
             versions=versions,
-            last_day=last_day,
-            ended_at=instant_of(self._clock.now()) if last_day is not None else None,
+            last_day=None if is_renewed else last_day,
+            ended_at=now if last_day is not None and not is_renewed else None,
+            suspensions=tuple(_suspension(each) for each in answer.suspensions),
+            renewals=(Renewal(last_day=last_day, recorded_at=now),) if last_day is not None and is_renewed else (),
         )
 
     async def read_terms(self, document: str) -> terms_pb2.Terms:
@@ -276,8 +279,17 @@ def _signed(version: agreements_pb2.TermsVersion) -> SignedTerms:
     )
 
 
-def _ended_early(last_day: str, versions: Sequence[SignedTerms]) -> date | None:
-    """A last day that the terms themselves name can still be amended; only one that somebody set is kept."""
+def _suspension(told: agreements_pb2.Suspension) -> Suspension:
+    return Suspension(
+        first_day=parse_day(told.first_day, place="first_day"),
+        last_day=parse_day(told.last_day, place="last_day") if told.last_day else None,
+        recorded_at=parse_instant(told.recorded_at, place="recorded_at"),
+        reason=told.reason,
+    )
+
+
+def _other_last_day(last_day: str, versions: Sequence[SignedTerms]) -> date | None:
+    """A last day that the terms themselves name can still be amended; only one that somebody set, or a renewal, is kept."""
     if not last_day or last_day == versions[-1].message.ends_on:
         return None
     return parse_day(last_day, place="last_day")

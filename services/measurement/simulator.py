@@ -34,6 +34,7 @@ from services.vocabulary.period import Instant, Interval, Period, in_time, insta
 
 MOST_PERIODS = 60
 MOST_PLACES = 200
+MOST_JUDGEMENTS = 2_000
 
 Readings = Literal["agreed", "provider", "customer"]
 
@@ -110,6 +111,10 @@ class _Stage:
         found = sorted({period for way in ways for period in way.periods}, key=in_order)
         if len(found) > MOST_PERIODS:
             raise invalid("to_period", f"makes {len(found)} periods; at most {MOST_PERIODS} are simulated at once")
+        judged_as = 2 + len(self.others)
+        if len(found) * judged_as > MOST_JUDGEMENTS:
+            judgements = f"{len(found)} periods to be judged in {judged_as} ways each"
+            raise invalid("to_period", f"makes {judgements}; at most {MOST_JUDGEMENTS} judgements are made at once")
         return found
 
     def without(self) -> list[Without]:

@@ -53,6 +53,7 @@ def measure_interval_mean(indicator: IntervalMean, evidence: Evidence, *, seen: 
     filled = _counted(evidence, indicator.components, indicator.every, seen)
     numbers = _numbers(indicator.every, seen)
     lacking = _lacking(filled.number, numbers)
+    lacking = lacking[~_suspended(indicator, numbers, seen)[lacking - numbers.start]]
     shares = _shares(filled.good, filled.total)
     imperfect = np.flatnonzero(filled.good != filled.total)
     listed = [
@@ -99,8 +100,10 @@ def measure_time_slices(indicator: TimeSlices, evidence: Evidence, *, seen: Inte
     has_requests[filled.number - around.start] = True
     bad[filled.number - around.start] = over
     is_there = np.arange(around.start, around.stop) * np.int64(indicator.every) < measured_until
-    empty = is_there & ~has_requests
-    could_be_bad = bad | empty | ~is_there
+    suspended = _suspended(indicator, around, None)
+    suspended[before : before + len(numbers)] |= _suspended(indicator, numbers, seen)
+    empty = is_there & ~has_requests & ~suspended
+    could_be_bad = (bad | empty | ~is_there) & ~suspended
     if indicator.empty == "bad":
         bad |= empty
     within = slice(before, before + len(numbers))
@@ -112,6 +115,7 @@ def measure_time_slices(indicator: TimeSlices, evidence: Evidence, *, seen: Inte
     worst = counted
     if indicator.empty == "undetermined":
         worst = _in_long_runs(could_be_bad, indicator.minimum_consecutive)[within] & (bad | empty) | empty
+    untold = untold | suspended[within]
     in_all = int((~untold).sum()) + len(unknown)
     figure = _figure(
         "slices",
@@ -196,6 +200,19 @@ def _lacking(filled: Int64s, numbers: range) -> Int64s:
     there = np.zeros(len(numbers), dtype=bool)
     there[filled - numbers.start] = True
     return np.flatnonzero(~there).astype(np.int64) + np.int64(numbers.start)
+
+
+def _suspended(indicator: IntervalMean | TimeSlices, numbers: range, seen: Interval | None) -> _Bools:
+    """Those that lie, as far as they lie in `seen`, in suspended time."""
+    if not indicator.suspended:
+        return np.zeros(len(numbers), dtype=bool)
+    every = np.int64(indicator.every)
+    begins = np.arange(numbers.start, numbers.stop, dtype=np.int64) * every
+    ends = begins + every
+    if seen is not None:
+        begins, ends = np.maximum(begins, np.int64(seen.start)), np.minimum(ends, np.int64(seen.end))
+    inside = [(begins >= span.start) & (ends <= span.end) for span in indicator.suspended]
+    return np.asarray(np.any(inside, axis=0))
 
 
 def _interval(number: int, every: Microseconds, seen: Interval) -> Interval:

@@ -5,7 +5,7 @@ Filled from what agreements publishes, and from its answers. Judges nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
@@ -17,7 +17,7 @@ from upheld.agreements.v1 import terms_pb2
 from services.chassis.database import upsert
 from services.measurement.objective import TermsInForce
 from services.measurement.store import METADATA
-from services.measurement.wire import SignedTerms, in_force, organisation_of
+from services.measurement.wire import Renewal, SignedTerms, Suspension, in_force, organisation_of
 from services.vocabulary.period import Instant
 
 TERMS = sa.Table(
@@ -45,14 +45,37 @@ ENDINGS = sa.Table(
 )
 
 
+SUSPENSIONS = sa.Table(
+    "suspensions",
+    METADATA,
+    sa.Column("agreement_id", sa.Text, primary_key=True),
+    sa.Column("first_day", sa.Text, primary_key=True),
+    sa.Column("recorded_at", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("last_day", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+)
+RENEWALS = sa.Table(
+    "renewals",
+    METADATA,
+    sa.Column("agreement_id", sa.Text, primary_key=True),
+    sa.Column("last_day", sa.Text, primary_key=True),
+    sa.Column("recorded_at", sa.BigInteger, nullable=False),
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Agreement:
-    """`versions` by number, at least one. `last_day` is None until somebody ended it before its time."""
+    """`versions` by number, at least one. `last_day` is None until somebody ended it before its time.
+
+    A suspension that was resumed is there twice, as it was known before and after; both are ordered by when they became known.
+    """
 
     id: str
     versions: tuple[SignedTerms, ...]
     last_day: date | None = None
     ended_at: Instant | None = None
+    suspensions: tuple[Suspension, ...] = ()
+    renewals: tuple[Renewal, ...] = ()
 
     @property
     def newest(self) -> terms_pb2.Terms:
@@ -85,15 +108,23 @@ class Agreement:
 
     @cached_property
     def _in_force(self) -> tuple[TermsInForce, ...]:
-        return in_force(self.versions, last_day=self.last_day)
+        return in_force(self.versions, last_day=self.last_day, renewals=self.renewals, suspensions=self.suspensions)
 
     def known_at(self, instant: Instant | None) -> Agreement | None:
         """As it was known then; None before it was signed."""
         if instant is None:
             return self
         versions = tuple(signed for signed in self.versions if signed.recorded_at <= instant)
+        if not versions:
+            return None
         is_ended = self.ended_at is not None and self.ended_at <= instant
-        return replace(self, versions=versions, last_day=self.last_day if is_ended else None) if versions else None
+        return replace(
+            self,
+            versions=versions,
+            last_day=self.last_day if is_ended else None,
+            suspensions=tuple(each for each in self.suspensions if each.recorded_at <= instant),
+            renewals=tuple(each for each in self.renewals if each.recorded_at <= instant),
+        )
 
 
 def _keep_version(connection: Connection, agreement_id: str, signed: SignedTerms) -> None:
@@ -113,8 +144,24 @@ def keep_ending(connection: Connection, agreement_id: str, *, last_day: date, re
     upsert(ENDINGS, connection, row, key=["agreement_id"])
 
 
+def keep_suspension(connection: Connection, agreement_id: str, suspension: Suspension) -> None:
+    row = {
+        "agreement_id": agreement_id,
+        "first_day": suspension.first_day.isoformat(),
+        "recorded_at": suspension.recorded_at,
+        "last_day": suspension.last_day.isoformat() if suspension.last_day else "",
+        "reason": suspension.reason,
+    }
+    upsert(SUSPENSIONS, connection, row, key=["agreement_id", "first_day", "recorded_at"])
+
+
+def keep_renewal(connection: Connection, agreement_id: str, renewal: Renewal) -> None:
+    row = {"agreement_id": agreement_id, "last_day": renewal.last_day.isoformat(), "recorded_at": renewal.recorded_at}
+    upsert(RENEWALS, connection, row, key=["agreement_id", "last_day"])
+
+
 def keep(connection: Connection, agreement: Agreement) -> None:
-    """All that was answered. An ending that is known already keeps the instant at which it became so."""
+    """All that was answered. An ending or a renewal that is known already keeps the instant at which it became so."""
     for signed in agreement.versions:
         _keep_version(connection, agreement.id, signed)
     upsert(CUSTOMERS, connection, {"agreement_id": agreement.id, "customer": agreement.customer}, key=["agreement_id"])
@@ -122,6 +169,12 @@ def keep(connection: Connection, agreement: Agreement) -> None:
         known = connection.execute(sa.select(ENDINGS.c.last_day).where(ENDINGS.c.agreement_id == agreement.id)).scalar()
         if known != agreement.last_day.isoformat():
             keep_ending(connection, agreement.id, last_day=agreement.last_day, recorded_at=agreement.ended_at)
+    for suspension in agreement.suspensions:
+        keep_suspension(connection, agreement.id, suspension)
+    renewed = {each.last_day for each in _renewals(connection).get(agreement.id, ())}
+    for renewal in agreement.renewals:
+        if renewal.last_day not in renewed:
+            keep_renewal(connection, agreement.id, renewal)
 
 
 def agreement(connection: Connection, agreement_id: str) -> Agreement | None:
@@ -142,6 +195,7 @@ def agreements(connection: Connection) -> Sequence[Agreement]:
 
 def _agreements(connection: Connection, which: sa.ColumnElement[bool]) -> list[Agreement]:
     endings = {row.agreement_id: row for row in connection.execute(sa.select(ENDINGS))}
+    suspensions, renewals = _suspensions(connection), _renewals(connection)
     versions: dict[str, list[SignedTerms]] = {}
     for row in connection.execute(sa.select(TERMS).where(which).order_by(TERMS.c.agreement_id, TERMS.c.version)):
         signed = SignedTerms(
@@ -157,6 +211,29 @@ def _agreements(connection: Connection, which: sa.ColumnElement[bool]) -> list[A
             versions=tuple(signed),
             last_day=date.fromisoformat(endings[agreement_id].last_day) if agreement_id in endings else None,
             ended_at=Instant(endings[agreement_id].recorded_at) if agreement_id in endings else None,
+            suspensions=tuple(suspensions.get(agreement_id, ())),
+            renewals=tuple(renewals.get(agreement_id, ())),
         )
         for agreement_id, signed in versions.items()
     ]
+
+
+def _suspensions(connection: Connection) -> Mapping[str, Sequence[Suspension]]:
+    found: dict[str, list[Suspension]] = {}
+    for row in connection.execute(sa.select(SUSPENSIONS).order_by(SUSPENSIONS.c.recorded_at, SUSPENSIONS.c.first_day)):
+        suspension = Suspension(
+            first_day=date.fromisoformat(row.first_day),
+            last_day=date.fromisoformat(row.last_day) if row.last_day else None,
+            recorded_at=Instant(row.recorded_at),
+            reason=row.reason,
+        )
+        found.setdefault(row.agreement_id, []).append(suspension)
+    return found
+
+
+def _renewals(connection: Connection) -> Mapping[str, Sequence[Renewal]]:
+    found: dict[str, list[Renewal]] = {}
+    for row in connection.execute(sa.select(RENEWALS).order_by(RENEWALS.c.recorded_at, RENEWALS.c.last_day)):
+        renewal = Renewal(last_day=date.fromisoformat(row.last_day), recorded_at=Instant(row.recorded_at))
+        found.setdefault(row.agreement_id, []).append(renewal)
+    return found

@@ -21,9 +21,9 @@ from services.measurement.interval import NEVER, Spans, clip, complement, differ
 from services.measurement.objective import Availability
 from services.vocabulary.period import HOUR, MINUTE, Instant, Interval, datetime_of, days_between, start_of_day
 
-Kind = Literal["up", "down", "excluded", "outside", "gone", "unknown", "ahead"]
+Kind = Literal["up", "down", "excluded", "outside", "gone", "suspended", "unknown", "ahead"]
 
-KINDS: tuple[Kind, ...] = ("up", "down", "excluded", "outside", "gone", "unknown", "ahead")
+KINDS: tuple[Kind, ...] = ("up", "down", "excluded", "outside", "gone", "suspended", "unknown", "ahead")
 
 _WORDS: dict[Kind, str] = {
     "up": "up",
@@ -31,6 +31,7 @@ _WORDS: dict[Kind, str] = {
     "excluded": "excluded",
     "outside": "outside service hours",
     "gone": "not in service",
+    "suspended": "suspended",
     "unknown": "unknown",
     "ahead": "not measured yet",
 }
@@ -40,6 +41,7 @@ _LINES: dict[Kind, str] = {
     "excluded": '<circle cx="3" cy="3" r="0.9"/>',
     "outside": '<path d="M3 0V6"/>',
     "gone": '<path d="M0 3H6M3 0V6"/>',
+    "suspended": '<path d="M2 0V6M4 0V6"/>',
     "unknown": '<path d="M0 3H6"/>',
     "ahead": '<path d="M0 0L6 6M-1.5 4.5L1.5 7.5M4.5 -1.5L7.5 1.5"/>',
 }
@@ -50,6 +52,7 @@ _LIGHT: dict[str, str] = {
     "excluded": "#cfd9ea",
     "outside": "#e6e6ea",
     "gone": "#f4f4f6",
+    "suspended": "#e9e0f2",
     "unknown": "#f3dfa6",
     "ahead": "#ffffff",
     "line": "#44505f",
@@ -62,6 +65,7 @@ _DARK: dict[str, str] = {
     "excluded": "#33466b",
     "outside": "#33363d",
     "gone": "#23262c",
+    "suspended": "#3a2e4a",
     "unknown": "#6b5313",
     "ahead": "#14181f",
     "line": "#b9c3d0",
@@ -98,12 +102,13 @@ def pieces(result: ObjectiveResult, *, measured_until: Instant) -> tuple[Piece, 
     """The result's interval cut without gap or overlap, in order: what counts by what it was, then what does not.
 
     Down is a counted outage, or a slice that counts as bad; where neither is measured (requests, tickets) it is never there. Where two
-    kinds meet, the later of ahead, outside, gone, excluded, down, unknown gives way.
+    kinds meet, the later of ahead, suspended, outside, gone, excluded, down, unknown gives way.
     """
     bounds = result.interval
     ahead = clip((Interval(Instant(max(measured_until, bounds.start)), bounds.end),), bounds) if measured_until < bounds.end else NEVER
     told: tuple[tuple[Kind, Spans], ...] = (
         ("ahead", ahead),
+        ("suspended", result.suspended),
         ("outside", result.outside),
         ("gone", _gone(result)),
         ("excluded", tuple(each.interval for each in result.exclusions if each.counted_as == "exclude")),

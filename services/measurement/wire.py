@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
 from typing import Literal, TypeVar, assert_never, get_args
+from zoneinfo import ZoneInfo
 
 from google.protobuf.json_format import ParseDict
 from upheld.agreements.v1 import terms_pb2
@@ -25,7 +26,7 @@ from services.measurement.credit import Credit, CreditLine
 from services.measurement.error_budget import Progress
 from services.measurement.figure import DayResult, ExclusionSpan, OutageSpan, SliceResult, TicketResult
 from services.measurement.frame import VALUES
-from services.measurement.interval import ALL_TIME
+from services.measurement.interval import ALL_TIME, Spans, union
 from services.measurement.judgement import Document, Leaf, ResultDocument
 from services.measurement.objective import (
     Availability,
@@ -71,6 +72,7 @@ from services.vocabulary.period import (
     parse_day,
     parse_instant,
     parse_zone,
+    start_of_day,
 )
 from services.vocabulary.ratio import exact, floored_percent, parse_percent, plain_decimal, trimmed_percent
 
@@ -134,20 +136,71 @@ def exclusion_classes_of(message: terms_pb2.Terms) -> Mapping[str, ExclusionClas
     return {each.id: _exclusion_class(each) for each in message.exclusion_classes}
 
 
-def in_force(versions: Iterable[SignedTerms], *, last_day: date | None = None) -> tuple[TermsInForce, ...]:
+@dataclass(frozen=True, kw_only=True)
+class Suspension:
+    """The civil days, both inclusive, on which nothing is judged; no last day: until resumed. Known since `recorded_at`."""
+
+    first_day: date
+    last_day: date | None
+    recorded_at: Instant
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Renewal:
+    """The term went on to this last day, inclusive: so it stays until terms with another end are signed."""
+
+    last_day: date
+    recorded_at: Instant
+
+
+def in_force(
+    versions: Iterable[SignedTerms],
+    *,
+    last_day: date | None = None,
+    renewals: Sequence[Renewal] = (),
+    suspensions: Sequence[Suspension] = (),
+) -> tuple[TermsInForce, ...]:
     """The days of each version: a later one replaces every earlier one from its first day on. `last_day` is the agreement's."""
     found: list[TermsInForce] = []
     replaced_from: date | None = None
-    for signed in sorted(versions, key=lambda each: each.version, reverse=True):
+    newest_first = sorted(versions, key=lambda each: each.version, reverse=True)
+    for signed in newest_first:
         ends = [day for day in (replaced_from and replaced_from - timedelta(days=1), last_day) if day is not None]
         if not ends or signed.effective_on <= min(ends):
-            terms = terms_of(signed.message, version=signed.version)
+            moved = [each for each in renewals if _moves(each, signed, newest_first)]
+            terms = _renewed(terms_of(signed.message, version=signed.version), moved)
+            terms = terms.while_not(_suspended(suspensions, terms.zone))
             found.append(TermsInForce(terms=terms, first_day=signed.effective_on, last_day=min(ends, default=None)))
         if replaced_from is None or signed.effective_on < replaced_from:
             replaced_from = signed.effective_on
     in_order = tuple(reversed(found))
     assert all(earlier.first_day < later.first_day for earlier, later in pairwise(in_order)), "one version a day"
     return in_order
+
+
+def _moves(renewal: Renewal, signed: SignedTerms, versions: Sequence[SignedTerms]) -> bool:
+    """Whether none signed since the renewal, up to these terms, agreed on another end."""
+    renewed = max((each.version for each in versions if each.recorded_at <= renewal.recorded_at), default=0)
+    return all(each.message.ends_on == signed.message.ends_on for each in versions if renewed <= each.version <= signed.version)
+
+
+def _renewed(terms: Terms, renewals: Sequence[Renewal]) -> Terms:
+    if terms.ends is None or not renewals:
+        return terms
+    return replace(terms, ends=max(renewals, key=lambda each: each.recorded_at).last_day)
+
+
+def _suspended(suspensions: Sequence[Suspension], zone: ZoneInfo) -> Spans:
+    """Of those that begin on one day the one that became known last counts: a resumption tells its end."""
+    by_first_day = {each.first_day: each for each in sorted(suspensions, key=lambda each: each.recorded_at)}
+    return union(_days_of(each, zone) for each in by_first_day.values())
+
+
+def _days_of(suspension: Suspension, zone: ZoneInfo) -> Interval:
+    last = suspension.last_day
+    end = ALL_TIME.end if last is None else start_of_day(last + timedelta(days=1), zone)
+    return Interval(start_of_day(suspension.first_day, zone), end)
 
 
 def organisation_of(message: terms_pb2.Terms, role: Literal["provider", "customer"]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from upheld.agreements.v1.agreements_pb2_grpc import AgreementsStub
 from upheld.measurement.v1.measurement_pb2_grpc import MeasurementStub
 from upheld.reporting.v1.reports_pb2_grpc import add_ReportsServicer_to_server
 
@@ -22,8 +23,9 @@ from services.chassis.repository import Repository
 from services.chassis.rpc import client
 from services.chassis.service import Platform, Service
 from services.chassis.service_log import service_log
-from services.reporting import api, bus, portal, rpc, views
+from services.reporting import api, bus, portal, portal_history, rpc, rpc_past, views
 from services.reporting.application import SERVICE, Issuer, Reports
+from services.reporting.histories import Histories
 from services.reporting.issue import EVENTS, Issued, ReportIssued, evolve
 from services.reporting.pages import Pages
 from services.reporting.permissions import PERMISSIONS
@@ -40,10 +42,11 @@ async def compose(platform: Platform) -> Service:
     settings, broker, clock = platform.settings, platform.broker, platform.clock
     store = await asyncio.to_thread(EventStore[ReportIssued].open, SERVICE, settings, Registry(EVENTS))
     database = await asyncio.to_thread(Database.open, SERVICE, settings, views.metadata, sealer.METADATA)
-    log = await service_log(SERVICE, platform, store, database)
+    log = await service_log(SERVICE, platform, store, database, forget={})  # what is read here names nobody
     read = views.Views(database)
     repository: Repository[Issued, ReportIssued] = Repository(store, lambda issued, recorded: evolve(issued, recorded.event))
     measuring = rpc.MeasurementByGrpc(client(platform, "measurement", MeasurementStub, calling=SERVICE))
+    histories = Histories(rpc_past.PastByGrpc(client(platform, "agreements", AgreementsStub, calling=SERVICE)))
     checkpoints = CheckpointsHeard("measurement", broker, LogKeys.at(settings).of("measurement"))
     reports = Reports(views=read, measuring=measuring, clock=clock)
     issuer = Issuer(views=read, repository=repository, log=bus.MeasurementLog(checkpoints), clock=clock)
@@ -55,6 +58,7 @@ async def compose(platform: Platform) -> Service:
     app.include_router(
         portal.routes(reports, pages, identity=platform.identity, clock=clock, secure=platform.public_url.startswith("https://"))
     )
+    app.include_router(portal_history.routes(histories, pages, prefix=portal.PREFIX))
     app.add_middleware(portal.ForPeople, pages=pages)
     app.include_router(log.routes)
     seal(app, PERMISSIONS)

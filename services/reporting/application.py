@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from hashlib import sha256
 from time import monotonic
 from typing import Protocol
@@ -73,10 +73,11 @@ class Answer:
 class Overview:
     """An agreement at a glance, `closed` oldest first; among several, without its reports and improvements.
 
-    `running` is None where no period runs, or where measurement is out of reach (`reachable` False).
+    `status` is today's. `running` is None where no period runs, or where measurement is out of reach (`reachable` False).
     """
 
     agreement: Agreement
+    status: str
     running: Assessment | None
     reachable: bool
     closed: tuple[Assessment, ...]
@@ -181,6 +182,7 @@ class Reports:
         running, reachable = await self._running(agreement, latest=closed[-1] if closed else None)
         return Overview(
             agreement=agreement,
+            status=agreement.standing_on(self._today(agreement)),
             running=running,
             reachable=reachable,
             closed=tuple(closed),
@@ -188,7 +190,7 @@ class Reports:
         )
 
     async def _running(self, agreement: Agreement, *, latest: Assessment | None) -> tuple[Assessment | None, bool]:
-        today = day_of(instant_of(self._clock.now()), parse_zone(agreement.newest.zone))
+        today = self._today(agreement)
         period = agreement.in_force_on(today).cycle.period_on(today, term_begins=agreement.first_day)
         is_closed = latest is not None and in_time(period) <= time_of(latest.period)
         if is_closed or not has_run(agreement, period, now=self._now()):
@@ -199,6 +201,9 @@ class Reports:
             return None, True
         except Unavailable:
             return None, False
+
+    def _today(self, agreement: Agreement) -> date:
+        return day_of(instant_of(self._clock.now()), parse_zone(agreement.newest.zone))
 
     def _now(self) -> str:
         return instant_text(instant_of(self._clock.now()))

@@ -37,6 +37,8 @@ def handlers(database: Database, heard: Callable[[], None]) -> dict[str, list[Ha
             takes("agreement-activated", agreements.AgreementActivated, lambda c, m, _: views.agreement_activated(c, m)),
             takes("agreement-amended", agreements.AgreementAmended, lambda c, m, _: views.agreement_amended(c, m)),
             takes("agreement-ended", agreements.AgreementEnded, lambda c, m, _: views.agreement_ended(c, m)),
+            takes("agreement-renewed", agreements.AgreementRenewed, lambda c, m, _: views.agreement_renewed(c, m)),
+            takes("agreement-suspended", agreements.AgreementSuspended, lambda c, m, _: views.agreement_suspended(c, m)),
         ],
         "measurement": [
             takes("objective-at-risk", measurement.ObjectiveAtRisk, views.objective_at_risk),

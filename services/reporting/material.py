@@ -255,12 +255,16 @@ class Terms:
 
 @dataclass(frozen=True, kw_only=True)
 class Agreement:
-    """An agreement in force or ended; `versions` ascending and never empty, `last_day` empty while it runs."""
+    """An agreement in force or ended; `versions` ascending and never empty, `last_day` empty while it runs.
+
+    `suspensions` are first and last days, the last one empty until it is resumed.
+    """
 
     id: str
     status: str
     last_day: str
     versions: tuple[Terms, ...]
+    suspensions: tuple[tuple[str, str], ...] = ()
 
     @property
     def newest(self) -> Terms:
@@ -270,6 +274,15 @@ class Agreement:
     def first_day(self) -> date:
         """Of its term; its contract years begin on its anniversaries."""
         return parse_day(self.versions[0].effective_on, place="effective_on")
+
+    def standing_on(self, day: date) -> str:
+        """Its status, and "suspended" or "agreed" where it is in force otherwise, but not on that day."""
+        if self.status != "active":
+            return self.status
+        if day < self.first_day:
+            return "agreed"
+        is_suspended = any(first <= day.isoformat() and (not last or day.isoformat() <= last) for first, last in self.suspensions)
+        return "suspended" if is_suspended else "active"
 
     def in_force_on(self, day: date) -> Terms:
         """The version that counts on a civil day; the first one before them all."""

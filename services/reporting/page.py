@@ -135,6 +135,7 @@ class Card:
     """An agreement at a glance; `word` is what people call its periods."""
 
     agreement: Agreement
+    status: str
     provider: str
     customer: str
     word: str
@@ -183,6 +184,7 @@ def report_view(report: Report, since: SinceThen | None) -> ReportView:
 def card(
     agreement: Agreement,
     *,
+    status: str,
     running: Assessment | None,
     reachable: bool,
     latest: Assessment | None,
@@ -195,6 +197,7 @@ def card(
     names = {objective.id: objective.name for objective in terms.objectives}
     return Card(
         agreement=agreement,
+        status=status,
         provider=provider.name if provider else "",
         customer=customer.name if customer else "",
         word=word_of(terms.cycle.every),

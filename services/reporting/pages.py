@@ -10,9 +10,10 @@ from fastapi import Response
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from services.reporting import words
+from services.reporting import past, words
 from services.reporting.material import Party
 from services.reporting.page import Card, ImprovementView, ReportRow, TrendView, report_view
+from services.reporting.past import History, Look
 from services.reporting.report import Report, SinceThen
 from services.vocabulary.errors import NotFound
 from services.vocabulary.identity import Caller
@@ -23,6 +24,7 @@ _HERE = Path(__file__).parent
 _POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+_ASKING_POLICY = f"{_POLICY}; connect-src 'self'"
 _MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _SPOKEN = {
     "moment": words.moment,
@@ -37,6 +39,14 @@ _SPOKEN = {
     "length": words.length,
     "share": words.share,
     "roughly": words.roughly,
+    "event_name": past.name_of,
+    "door": past.door,
+    "cause": past.cause,
+    "status_in_words": past.status,
+    "sides": past.parties,
+    "promise": past.promised,
+    "change_in_words": past.change_in_words,
+    "data_in_lines": past.data_in_lines,
 }
 
 
@@ -106,6 +116,14 @@ class Pages:
         """One report."""
         return self._page("report.html", caller=caller, session=session, view=report_view(report, since))
 
-    def _page(self, template: str, *, status: int = 200, **values: object) -> Response:
+    def history(self, history: History, *, caller: Caller) -> Response:
+        """An agreement's past. Its script asks this origin for the events and their receipts."""
+        return self._page("history.html", policy=_ASKING_POLICY, caller=caller, session=True, history=history, look=history.look)
+
+    def history_event(self, look: Look) -> Response:
+        """The part of that page on one event."""
+        return self._page("event.html", look=look)
+
+    def _page(self, template: str, *, status: int = 200, policy: str = _POLICY, **values: object) -> Response:
         html = self._templates.get_template(template).render(values)
-        return HTMLResponse(html, status_code=status, headers={"Content-Security-Policy": _POLICY, "Cache-Control": "no-store"})
+        return HTMLResponse(html, status_code=status, headers={"Content-Security-Policy": policy, "Cache-Control": "no-store"})

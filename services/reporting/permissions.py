@@ -18,6 +18,8 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
     "portal_home": _EVERYBODY,
     "portal_agreement": _EVERYBODY,
     "portal_report": _EVERYBODY,
+    "portal_history": _EVERYBODY,
+    "portal_history_event": _EVERYBODY,
     "enter_portal": PUBLIC,
     "open_portal_session": PUBLIC,
     "leave_portal": PUBLIC,

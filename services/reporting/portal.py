@@ -188,6 +188,7 @@ def _is_own_form(headers: Headers) -> bool:
 def _card(overview: Overview, *, key: str) -> Card:
     return card(
         overview.agreement,
+        status=overview.status,
         running=overview.running,
         reachable=overview.reachable,
         latest=overview.closed[-1] if overview.closed else None,

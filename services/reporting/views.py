@@ -11,7 +11,13 @@ from hashlib import sha256
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
-from upheld.agreements.v1.events_pb2 import AgreementActivated, AgreementAmended, AgreementEnded
+from upheld.agreements.v1.events_pb2 import (
+    AgreementActivated,
+    AgreementAmended,
+    AgreementEnded,
+    AgreementRenewed,
+    AgreementSuspended,
+)
 from upheld.agreements.v1.terms_pb2 import Terms as TermsMessage
 from upheld.improvement.v1.events_pb2 import ImprovementChanged
 from upheld.measurement.v1.events_pb2 import ObjectiveAtRisk, ObjectiveBreached, PeriodClosed, PeriodRestated
@@ -47,6 +53,15 @@ agreement_terms = sa.Table(
     sa.Column("effective_on", sa.Text, nullable=False),
     sa.Column("recorded_at", sa.Text, nullable=False),
     sa.Column("terms", sa.LargeBinary, nullable=False),
+)
+
+# Last day inclusive, empty until it is resumed.
+suspensions = sa.Table(
+    "suspensions",
+    metadata,
+    sa.Column("agreement_id", sa.Text, primary_key=True),
+    sa.Column("first_day", sa.Text, primary_key=True),
+    sa.Column("last_day", sa.Text, nullable=False),
 )
 
 # Who may see an agreement and all that hangs on it: the parties and auditors of its newest terms.
@@ -180,8 +195,10 @@ def agreement_activated(connection: Connection, message: AgreementActivated) -> 
 
 
 def agreement_amended(connection: Connection, message: AgreementAmended) -> None:
-    """One more version; title and readers follow the newest."""
-    changed = {"title": message.terms.title, "last_day": message.terms.ends_on}
+    """One more version; title and readers follow the newest. With the end that was agreed before, renewals stay."""
+    changed = {"title": message.terms.title}
+    if message.terms.ends_on != _agreed_end(connection, message.agreement_id):
+        changed["last_day"] = message.terms.ends_on
     connection.execute(sa.update(agreements).where(agreements.c.id == message.agreement_id).values(changed))
     _terms_signed(connection, message)
 
@@ -190,6 +207,18 @@ def agreement_ended(connection: Connection, message: AgreementEnded) -> None:
     """Its last day is known; reports on what was before stay."""
     ended = {"status": message.how, "last_day": message.last_day}
     connection.execute(sa.update(agreements).where(agreements.c.id == message.agreement_id).values(ended))
+
+
+def agreement_renewed(connection: Connection, message: AgreementRenewed) -> None:
+    """Its term goes on until another day."""
+    renewed = {"last_day": message.last_day}
+    connection.execute(sa.update(agreements).where(agreements.c.id == message.agreement_id).values(renewed))
+
+
+def agreement_suspended(connection: Connection, message: AgreementSuspended) -> None:
+    """Known by its first day; told again with its last one."""
+    values = {"agreement_id": message.agreement_id, "first_day": message.first_day, "last_day": message.last_day}
+    upsert(suspensions, connection, values, key=["agreement_id", "first_day"])
 
 
 def period_closed(connection: Connection, message: PeriodClosed, heard: Heard) -> None:
@@ -414,6 +443,12 @@ def page_start(last: IssuedReport) -> str:
     return f"{last.period}|{last.agreement_id}|{last.revision}"
 
 
+def _agreed_end(connection: Connection, agreement_id: str) -> str:
+    signed = sa.select(agreement_terms.c.terms).where(agreement_terms.c.agreement_id == agreement_id)
+    terms = connection.execute(signed.order_by(agreement_terms.c.number.desc()).limit(1)).scalar()
+    return TermsMessage.FromString(terms).ends_on if terms is not None else ""
+
+
 def _terms_signed(connection: Connection, message: AgreementActivated | AgreementAmended) -> None:
     values = {
         "agreement_id": message.agreement_id,
@@ -479,7 +514,14 @@ def _agreement(connection: Connection, row: Row[tuple[str, str, str, str]]) -> A
         )
         for signed in connection.execute(query).all()
     )
-    return Agreement(id=row.id, status=row.status, last_day=row.last_day, versions=versions)
+    suspended = sa.select(suspensions).where(suspensions.c.agreement_id == row.id).order_by(suspensions.c.first_day)
+    return Agreement(
+        id=row.id,
+        status=row.status,
+        last_day=row.last_day,
+        versions=versions,
+        suspensions=tuple((each.first_day, each.last_day) for each in connection.execute(suspended).all()),
+    )
 
 
 def _due(row: PeriodRow) -> Due:

@@ -10,12 +10,13 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
 from uuid import UUID
 
 from services.transparency.entry import Entry, entry_of
 from services.transparency.heads import HeadProof
+from services.transparency.person import KEY_BYTES, Names
 from services.vocabulary.errors import Invalid, Violation
 
 VERSION = "upheld/bundle/v1"
@@ -55,11 +56,16 @@ class StoredEvent:
 
 @dataclass(frozen=True, kw_only=True)
 class Stream:
-    """A whole stream up to the checkpoint; `head` shows that its last event is the newest."""
+    """A whole stream up to the checkpoint; `head` shows that its last event is the newest. `people` opens the names in it, by the ids of
+    those who were not erased; it is written only where there are some."""
 
     id: UUID
     events: tuple[StoredEvent, ...]
     head: HeadProof
+    people: Mapping[str, bytes] = field(default_factory=dict)
+
+    def names(self) -> Names:
+        return Names(self.people.get)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +152,7 @@ def log_node(log: Log) -> Node:
                 "stream": str(stream.id),
                 "head": {"index": stream.head.index, "siblings": _encoded(stream.head.siblings)},
                 "events": [_event_node(event) for event in stream.events],
+                **({"people": {person: encoded(key) for person, key in stream.people.items()}} if stream.people else {}),
             }
             for stream in log.streams
         ],
@@ -192,7 +199,8 @@ def _event_node(event: StoredEvent) -> Node:
 
 
 def _stream(node: Node, place: str) -> Stream:
-    fields = _fields(node, place, "stream", "head", "events")
+    people = _mapping(node, place).get("people")
+    fields = _fields(node, place, "stream", "head", "events", *([] if people is None else ["people"]))
     head = _fields(fields["head"], f"{place}.head", "index", "siblings")
     return Stream(
         id=_uuid(fields["stream"], f"{place}.stream"),
@@ -200,7 +208,15 @@ def _stream(node: Node, place: str) -> Stream:
         head=HeadProof(
             index=_number(head["index"], f"{place}.head.index"), siblings=_each(head["siblings"], f"{place}.head.siblings", decoded)
         ),
+        people={} if people is None else _people(people, f"{place}.people"),
     )
+
+
+def _people(node: Node, place: str) -> Mapping[str, bytes]:
+    found = {person: decoded(key, f"{place}[{person}]") for person, key in _mapping(node, place).items()}
+    if not found or any(len(key) != KEY_BYTES for key in found.values()):
+        raise BadBundle(place, f"must hold keys of {KEY_BYTES} bytes")
+    return found
 
 
 def _event(node: Node, place: str) -> StoredEvent:

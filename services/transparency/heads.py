@@ -56,15 +56,17 @@ class Heads:
         self._levels: list[list[bytes]] = [[]]
 
     def follow(self, versions: Iterable[tuple[UUID, int]]) -> None:
-        """In the order of the log. Refuses with `GapInStream` a version that is not the stream's next."""
+        """In the order of the log. Refuses with `GapInStream` a version that is not the stream's next, and follows none then."""
+        fresh: dict[UUID, int] = {}
         for stream, version in versions:
-            newest = self.newest.get(stream, 0)
+            newest = fresh.get(stream) or self.newest.get(stream, 0)
             if version != newest + 1:
                 raise GapInStream(f"version {newest} of {stream} is followed by {version}")
-            self._put(stream, version)
+            fresh[stream] = version
+        self.restore(fresh)
 
     def restore(self, newest: Mapping[UUID, int]) -> None:
-        """As they were: in the order in which the streams first appeared."""
+        """As they were, or have become: new ones in the order in which the streams first appeared."""
         for stream, version in newest.items():
             self._put(stream, version)
 

@@ -27,6 +27,7 @@ _KEY_BYTES = 32
 _ID_BYTES = 4
 _TIME_BYTES = 8
 _MOST_SIGNATURES = 100
+_ID = re.compile(r"[0-9a-f]{8}")
 _NAME = re.compile(r"[^\s+]{1,200}")
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 _SIZE = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
@@ -65,6 +66,17 @@ class VerifierKey:
         except (InvalidSignature, ValueError):
             return False
         return True
+
+
+@dataclass(frozen=True)
+class RenamedKey(VerifierKey):
+    """One whose name was erased: its id is that of the name which it had, and is taken as it is told."""
+
+    told_id: bytes = b""
+
+    @property
+    def id(self) -> bytes:
+        return self.told_id
 
 
 @dataclass(frozen=True)
@@ -139,16 +151,28 @@ class Signer:
 
 def parse_key(text: str) -> VerifierKey:
     """Of "name+id+base64"; the id must be the key's own."""
+    key, key_id = _key_and_told_id(text)
+    if key.id.hex() != key_id:
+        raise BadNote("key", f"says to have the id {key_id[:20]!r}, it has {key.id.hex()}")
+    return key
+
+
+def parse_renamed_key(text: str) -> VerifierKey:
+    """As `parse_key`, of a key that had another name when its id was made."""
+    key, key_id = _key_and_told_id(text)
+    if _ID.fullmatch(key_id) is None:
+        raise BadNote("key", f"must have an id of 8 hex digits, not {key_id[:20]!r}")
+    return RenamedKey(key.name, key.public, key.algorithm, bytes.fromhex(key_id))
+
+
+def _key_and_told_id(text: str) -> tuple[VerifierKey, str]:
     name, _, rest = text.strip().partition("+")
     key_id, _, encoded = rest.partition("+")
     _check_name(name)
     content = _bytes(encoded, place="key")
     if len(content) != 1 + _KEY_BYTES or content[0] not in (ED25519, COSIGNATURE_V1):
         raise BadNote("key", "must be an Ed25519 verifier key: name+id+base64 of 33 bytes")
-    key = VerifierKey(name, content[1:], content[0])
-    if key.id.hex() != key_id:
-        raise BadNote("key", f"says to have the id {key_id[:20]!r}, it has {key.id.hex()}")
-    return key
+    return VerifierKey(name, content[1:], content[0]), key_id
 
 
 def parse_note(text: str) -> Note:

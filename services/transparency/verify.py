@@ -27,6 +27,7 @@ from services.transparency.note import (
     parse_note,
     verify,
 )
+from services.transparency.person import is_erased
 from services.transparency.rotation import followed
 
 Outcome = Literal["ok", "failed", "notice"]
@@ -209,11 +210,12 @@ def _streams(log: Log, checkpoint: Checkpoint, heads: HeadsRoot) -> Iterator[Che
         if stream.id in seen:
             yield failed("stream", place, "is in the bundle twice")
         seen.add(stream.id)
-        found = [*_events(stream, checkpoint, place), *_versions(stream, place), *_head(stream, heads, place)]
+        found = [*_events(stream, checkpoint, place), *_versions(stream, place), *_head(stream, heads, place), *_people(stream, place)]
         yield from found
         if not found:
             yield ok("stream", place, f"{len(stream.events)} events, complete as of size {checkpoint.size}")
             yield from _times(stream, place)
+            yield from _erased(stream, place)
 
 
 def _events(stream: Stream, checkpoint: Checkpoint, place: str) -> Iterator[Check]:
@@ -241,6 +243,23 @@ def _head(stream: Stream, heads: HeadsRoot, place: str) -> Iterator[Check]:
         )
 
 
+def _people(stream: Stream, place: str) -> Iterator[Check]:
+    """The keys of names are no part of what is hashed; each says by itself which tokens it opens."""
+    names = stream.names()
+    for event in stream.events:
+        names.read(_actor(event))
+        if names.refused:
+            yield failed("names", place, f"the key of the person who acted in {event} does not open the name")
+            return
+
+
+def _erased(stream: Stream, place: str) -> Iterator[Check]:
+    names = stream.names()
+    erased = {name for name in (names.read(_actor(event)) for event in stream.events) if is_erased(name)}
+    if erased:
+        yield notice("names", place, f"{len(erased)} of those who acted were erased, and stay without a name: {', '.join(sorted(erased))}")
+
+
 def _times(stream: Stream, place: str) -> Iterator[Check]:
     """Clocks of replicas differ a little; more than that is worth a look, but no proof of anything."""
     before: datetime | None = None
@@ -251,6 +270,15 @@ def _times(stream: Stream, place: str) -> Iterator[Check]:
         elif before is not None and at < before - CLOCK_SKEW:
             yield notice("times", place, f"{event} was recorded {before - at} before the one before it")
         before = at or before
+
+
+def _actor(event: StoredEvent) -> str:
+    """Who acted, as it is stored; empty: it does not say."""
+    try:
+        told = json.loads(event.content)["metadata"]["actor"]
+    except (ValueError, TypeError, KeyError):
+        return ""
+    return told if isinstance(told, str) else ""
 
 
 def recorded_at(event: StoredEvent) -> datetime | None:

@@ -18,10 +18,12 @@ import httpx2
 import yaml
 from upheld.agreements.v1.agreements_pb2_grpc import AgreementsStub
 
-from services.agreements import agreement as rules
+from services.agreements import negotiation
 from services.agreements.__main__ import compose
-from services.agreements.agreement import Agreement, Fact
+from services.agreements.agreement import Agreement
 from services.agreements.document import read_document
+from services.agreements.evolve import evolve
+from services.agreements.facts import Fact
 from services.agreements.terms import Node, Terms, parse_terms
 from services.chassis.clock import MovableClock
 from services.chassis.service import Host, Platform, platform
@@ -40,10 +42,10 @@ AGREEMENT = UUID("0b6c4a52-7d8e-4c38-9d57-0d3d5c6f3a01")
 JANUARY_5 = "2026-01-05T09:00:00Z"
 MARCH_9 = datetime(2026, 3, 9, 12, tzinfo=UTC)
 
-DOCUMENT, FULL_DOCUMENT, PERIOD_EXAMPLE, LIVES_EXAMPLE = re.findall(
+DOCUMENT, FULL_DOCUMENT, PERIOD_EXAMPLE, LIVES_EXAMPLE, ARRANGEMENT_EXAMPLE = re.findall(
     r"```yaml\n(.*?)```", (Path(__file__).parents[2] / "docs" / "terms.md").read_text(), re.DOTALL
 )
-"""The examples of the documentation: the simple case, one with all that contracts say besides, a period, and two lives."""
+"""The examples of the documentation: the simple case, all that contracts say besides, a period, two lives, and what surrounds promises."""
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -85,24 +87,26 @@ def given(*facts: Fact, recorded_at: str = JANUARY_5) -> Agreement:
 
 def then(agreement: Agreement | None, facts: Iterable[Fact], *, recorded_at: str = JANUARY_5) -> Agreement:
     for fact in facts:
-        agreement = rules.evolve(agreement, fact, recorded_at=recorded_at)
+        agreement = evolve(agreement, fact, recorded_at=recorded_at)
     assert agreement is not None
     return agreement
 
 
 def drafted(agreed: Terms = TERMS) -> Agreement:
-    return given(*rules.draft(agreed, by=PROVIDER))
+    return given(*negotiation.draft(agreed, by=PROVIDER))
 
 
 def proposed(agreed: Terms = TERMS) -> Agreement:
     agreement = drafted(agreed)
-    return then(agreement, rules.propose(agreement, by=PROVIDER))
+    return then(agreement, negotiation.propose(agreement, by=PROVIDER, recorded_at=MARCH_9))
 
 
 def signs(agreement: Agreement, *, by: OrganisationId, signatory: str) -> tuple[Fact, ...]:
     """What waits for signatures, with a key that is registered."""
     note = note_under(agreement, AGREEMENT, by, signatory) if agreement.pending else ""
-    return rules.sign(agreement, agreement_id=AGREEMENT, note=note, keyring=keyring_of(by, signatory), by=by, signatory=signatory)
+    return negotiation.sign(
+        agreement, agreement_id=AGREEMENT, note=note, keyring=keyring_of(by, signatory), by=by, signatory=signatory, recorded_at=MARCH_9
+    )
 
 
 def signed_by_both(agreement: Agreement, *, recorded_at: str = JANUARY_5) -> Agreement:
@@ -118,7 +122,9 @@ def active(agreed: Terms = TERMS) -> Agreement:
 
 
 def amendment_proposed(agreement: Agreement, amended: Terms, *, effective_on: date) -> Agreement:
-    facts = rules.propose_amendment(agreement, amended, effective_on=effective_on, reason="Agreed in the review", by=CUSTOMER)
+    facts = negotiation.propose_amendment(
+        agreement, amended, effective_on=effective_on, reason="Agreed in the review", by=CUSTOMER, recorded_at=MARCH_9
+    )
     return then(agreement, facts)
 
 

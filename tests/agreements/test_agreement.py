@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -11,20 +12,28 @@ from hypothesis import given as for_all
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from services.agreements import agreement as rules
-from services.agreements.agreement import (
+from services.agreements import lifecycle, negotiation
+from services.agreements.agreement import Agreement
+from services.agreements.facts import (
     Activated,
+    Amended,
+    AmendmentProposed,
+    Drafted,
+    Expired,
+    Proposed,
+    Revised,
+    Signed,
+    Terminated,
+    Withdrawn,
+)
+from services.agreements.refusals import (
     AlreadyEnded,
     AlreadySigned,
-    Amended,
     AmendmentChangesNothing,
     AmendmentOutsideTerm,
     AmendmentPending,
-    AmendmentProposed,
     AuthorNotAParty,
     DigestDiffers,
-    Drafted,
-    Expired,
     LastDayOutsideTerm,
     LastDayPassed,
     NotActive,
@@ -33,12 +42,7 @@ from services.agreements.agreement import (
     NotAParty,
     NothingProposed,
     PartiesStay,
-    Proposed,
-    Revised,
-    Signed,
-    Terminated,
     VersionNotFound,
-    Withdrawn,
 )
 from services.agreements.terms import canonical_json, digest
 from services.vocabulary.identity import OrganisationId
@@ -75,91 +79,93 @@ MIDNIGHT_IN_BERLIN = datetime(2026, 12, 31, 23, tzinfo=UTC)
 
 
 def test_a_draft_keeps_the_canonical_terms_and_their_digest() -> None:
-    assert rules.draft(TERMS, by=CUSTOMER) == (Drafted(document=canonical_json(TERMS), digest=digest(TERMS), drafted_by=CUSTOMER),)
+    assert negotiation.draft(TERMS, by=CUSTOMER) == (Drafted(document=canonical_json(TERMS), digest=digest(TERMS), drafted_by=CUSTOMER),)
     assert drafted().status == "draft"
 
 
 @pytest.mark.parametrize("organisation", [STRANGER, AUDITOR])
 def test_nobody_drafts_terms_between_two_others(organisation: OrganisationId) -> None:
     with pytest.raises(AuthorNotAParty):
-        rules.draft(TERMS, by=organisation)
+        negotiation.draft(TERMS, by=organisation)
 
 
 # revise
 
 
 def test_either_party_revises_a_draft() -> None:
-    facts = rules.revise(drafted(), BETTER, by=CUSTOMER)
+    facts = negotiation.revise(drafted(), BETTER, by=CUSTOMER)
     assert facts == (Revised(document=canonical_json(BETTER), digest=digest(BETTER), revised_by=CUSTOMER),)
     assert then(drafted(), facts).draft.terms == BETTER
 
 
 def test_what_is_on_the_table_is_not_revised() -> None:
     with pytest.raises(NotADraft):
-        rules.revise(proposed(), BETTER, by=PROVIDER)
+        negotiation.revise(proposed(), BETTER, by=PROVIDER)
 
 
 def test_a_revision_brings_in_no_other_party_who_could_then_read_what_was_drafted_before() -> None:
     elsewhere = terms(lambda nodes: nodes["parties"][1].update(organisation="another-bank"))
     with pytest.raises(PartiesStay, match="parties: stay bank-am-markt and nordwind-hosting"):
-        rules.revise(drafted(), elsewhere, by=PROVIDER)
+        negotiation.revise(drafted(), elsewhere, by=PROVIDER)
 
 
 def test_a_revision_does_not_write_its_author_out() -> None:
     elsewhere = terms(lambda nodes: nodes["parties"][0].update(organisation="another-provider"))
     with pytest.raises(AuthorNotAParty):
-        rules.revise(drafted(), elsewhere, by=PROVIDER)
+        negotiation.revise(drafted(), elsewhere, by=PROVIDER)
 
 
 def test_a_revision_that_changes_nothing_is_quiet() -> None:
-    assert rules.revise(drafted(), terms(), by=PROVIDER) == ()
+    assert negotiation.revise(drafted(), terms(), by=PROVIDER) == ()
 
 
 # propose
 
 
 def test_a_proposal_names_the_digest_of_the_draft() -> None:
-    assert rules.propose(drafted(), by=CUSTOMER) == (Proposed(terms_version=1, digest=digest(TERMS), proposed_by=CUSTOMER),)
-    assert (proposed().status, proposed().pending) == ("proposed", drafted().draft)
+    assert negotiation.propose(drafted(), by=CUSTOMER, recorded_at=MARCH_9) == (
+        Proposed(terms_version=1, digest=digest(TERMS), proposed_by=CUSTOMER, valid_until=""),
+    )
+    assert (proposed().status, proposed().pending) == ("proposed", replace(drafted().draft, offered_by=PROVIDER))
 
 
 def test_nothing_is_proposed_twice() -> None:
     with pytest.raises(NotADraft):
-        rules.propose(proposed(), by=PROVIDER)
+        negotiation.propose(proposed(), by=PROVIDER, recorded_at=MARCH_9)
 
 
 def test_an_auditor_proposes_nothing() -> None:
     with pytest.raises(NotAParty):
-        rules.propose(drafted(), by=AUDITOR)
+        negotiation.propose(drafted(), by=AUDITOR, recorded_at=MARCH_9)
 
 
 # withdraw
 
 
 def test_either_party_withdraws_a_proposal_and_it_is_a_draft_again() -> None:
-    facts = rules.withdraw(proposed(), by=CUSTOMER)
+    facts = negotiation.withdraw(proposed(), by=CUSTOMER)
     assert facts == (Withdrawn(terms_version=1, digest=digest(TERMS), withdrawn_by=CUSTOMER),)
     assert (then(proposed(), facts).status, then(proposed(), facts).pending) == ("draft", None)
 
 
 def test_signatures_on_what_was_withdrawn_do_not_count_for_what_is_proposed_next() -> None:
     once = then(proposed(), signs(proposed(), by=PROVIDER, signatory="Ole"))
-    again = then(once, rules.withdraw(once, by=CUSTOMER))
-    again = then(again, rules.propose(again, by=CUSTOMER))
+    again = then(once, negotiation.withdraw(once, by=CUSTOMER))
+    again = then(again, negotiation.propose(again, by=CUSTOMER, recorded_at=MARCH_9))
     assert again.signatures == ()
     assert signs(again, by=CUSTOMER, signatory="Marta")[1:] == ()
 
 
 def test_a_withdrawn_amendment_leaves_the_agreement_active() -> None:
     pending = amendment_proposed(active(), BETTER, effective_on=MAY)
-    after = then(pending, rules.withdraw(pending, by=PROVIDER))
+    after = then(pending, negotiation.withdraw(pending, by=PROVIDER))
     assert (after.status, after.pending, after.newest.number) == ("active", None, 1)
 
 
 @pytest.mark.parametrize("stage", [drafted, active])
-def test_where_nothing_is_proposed_nothing_is_withdrawn_and_nothing_signed(stage: Callable[[], rules.Agreement]) -> None:
+def test_where_nothing_is_proposed_nothing_is_withdrawn_and_nothing_signed(stage: Callable[[], Agreement]) -> None:
     with pytest.raises(NothingProposed):
-        rules.withdraw(stage(), by=PROVIDER)
+        negotiation.withdraw(stage(), by=PROVIDER)
     with pytest.raises(NothingProposed):
         signs(stage(), by=PROVIDER, signatory="Ole")
 
@@ -194,7 +200,16 @@ def test_the_second_signature_activates_the_first_version() -> None:
 
 def test_a_signature_that_names_other_terms_is_refused_and_told_the_right_digest() -> None:
     with pytest.raises(DigestDiffers) as refused:
-        rules.sign(proposed(), agreement_id=AGREEMENT, note="", keyring=None, named_digest=digest(BETTER), by=CUSTOMER, signatory="Marta")
+        negotiation.sign(
+            proposed(),
+            agreement_id=AGREEMENT,
+            note="",
+            keyring=None,
+            named_digest=digest(BETTER),
+            by=CUSTOMER,
+            signatory="Marta",
+            recorded_at=MARCH_9,
+        )
     assert refused.value.proposed == digest(TERMS)
 
 
@@ -206,14 +221,14 @@ def test_each_side_signs_once() -> None:
 
 def test_an_auditor_signs_nothing() -> None:
     with pytest.raises(NotAParty):
-        rules.sign(proposed(), agreement_id=AGREEMENT, note="", keyring=None, by=AUDITOR, signatory="Examiner")
+        negotiation.sign(proposed(), agreement_id=AGREEMENT, note="", keyring=None, by=AUDITOR, signatory="Examiner", recorded_at=MARCH_9)
 
 
 # amend
 
 
 def test_an_amendment_waits_for_both_signatures() -> None:
-    facts = rules.propose_amendment(active(), BETTER, effective_on=MAY, reason="Review", by=CUSTOMER)
+    facts = negotiation.propose_amendment(active(), BETTER, effective_on=MAY, reason="Review", by=CUSTOMER, recorded_at=MARCH_9)
     assert facts == (
         AmendmentProposed(
             terms_version=2,
@@ -222,6 +237,7 @@ def test_an_amendment_waits_for_both_signatures() -> None:
             effective_on=MAY,
             reason="Review",
             proposed_by=CUSTOMER,
+            valid_until="",
         ),
     )
     assert then(active(), facts).newest.terms == TERMS
@@ -246,24 +262,26 @@ def test_an_amendment_counts_from_its_effective_date_not_from_when_it_was_record
 
 def test_one_amendment_waits_at_a_time() -> None:
     with pytest.raises(AmendmentPending):
-        rules.propose_amendment(amendment_proposed(active(), BETTER, effective_on=MAY), BEST, effective_on=MAY, reason="", by=PROVIDER)
+        negotiation.propose_amendment(
+            amendment_proposed(active(), BETTER, effective_on=MAY), BEST, effective_on=MAY, reason="", by=PROVIDER, recorded_at=MARCH_9
+        )
 
 
 def test_the_terms_signed_last_are_no_amendment() -> None:
     with pytest.raises(AmendmentChangesNothing):
-        rules.propose_amendment(active(), terms(), effective_on=MAY, reason="", by=PROVIDER)
+        negotiation.propose_amendment(active(), terms(), effective_on=MAY, reason="", by=PROVIDER, recorded_at=MARCH_9)
 
 
 @pytest.mark.parametrize("day", [date(2025, 12, 31), date(2027, 1, 1)])
 def test_an_amendment_counts_from_a_day_within_the_term(day: date) -> None:
     with pytest.raises(AmendmentOutsideTerm, match="effective_on: must lie within the term, 2026-01-01 to 2026-12-31"):
-        rules.propose_amendment(active(), BETTER, effective_on=day, reason="", by=PROVIDER)
+        negotiation.propose_amendment(active(), BETTER, effective_on=day, reason="", by=PROVIDER, recorded_at=MARCH_9)
 
 
 def test_an_amendment_counts_from_a_day_within_the_term_it_makes_itself() -> None:
     shorter = terms(lambda nodes: nodes.update(ends_on="2026-04-30"))
     with pytest.raises(AmendmentOutsideTerm):
-        rules.propose_amendment(active(), shorter, effective_on=MAY, reason="", by=PROVIDER)
+        negotiation.propose_amendment(active(), shorter, effective_on=MAY, reason="", by=PROVIDER, recorded_at=MARCH_9)
 
 
 def test_an_amendment_keeps_the_first_day_the_zone_and_the_parties() -> None:
@@ -272,23 +290,23 @@ def test_an_amendment_keeps_the_first_day_the_zone_and_the_parties() -> None:
         nodes["parties"][1].update(organisation="another-bank")
 
     with pytest.raises(NotAmendable) as refused:
-        rules.propose_amendment(active(), terms(change), effective_on=MAY, reason="", by=PROVIDER)
+        negotiation.propose_amendment(active(), terms(change), effective_on=MAY, reason="", by=PROVIDER, recorded_at=MARCH_9)
     assert [violation.place for violation in refused.value.violations] == ["effective_on", "zone", "parties"]
 
 
 @pytest.mark.parametrize("stage", [drafted, proposed])
-def test_only_what_both_have_signed_is_amended_or_terminated(stage: Callable[[], rules.Agreement]) -> None:
+def test_only_what_both_have_signed_is_amended_or_terminated(stage: Callable[[], Agreement]) -> None:
     with pytest.raises(NotActive):
-        rules.propose_amendment(stage(), BETTER, effective_on=MAY, reason="", by=PROVIDER)
+        negotiation.propose_amendment(stage(), BETTER, effective_on=MAY, reason="", by=PROVIDER, recorded_at=MARCH_9)
     with pytest.raises(NotActive):
-        rules.terminate(stage(), last_day=MAY, by=PROVIDER, recorded_at=MARCH_9)
+        lifecycle.terminate(stage(), last_day=MAY, by=PROVIDER, recorded_at=MARCH_9)
 
 
 # terminate
 
 
 def test_either_party_terminates_from_today_on() -> None:
-    facts = rules.terminate(active(), last_day=date(2026, 3, 9), by=CUSTOMER, recorded_at=MARCH_9)
+    facts = lifecycle.terminate(active(), last_day=date(2026, 3, 9), by=CUSTOMER, recorded_at=MARCH_9)
     assert facts == (Terminated(last_day=date(2026, 3, 9), provider=PROVIDER, terminated_by=CUSTOMER),)
     ended = then(active(), facts)
     assert (ended.status, ended.last_day, ended.terms_on(date(2026, 3, 10))) == ("terminated", date(2026, 3, 9), None)
@@ -296,42 +314,42 @@ def test_either_party_terminates_from_today_on() -> None:
 
 def test_what_was_judged_is_not_undone_by_a_termination_into_the_past() -> None:
     with pytest.raises(LastDayPassed, match="last_day: must not be before today, 2026-03-09 in Europe/Berlin"):
-        rules.terminate(active(), last_day=date(2026, 3, 8), by=PROVIDER, recorded_at=MARCH_9)
+        lifecycle.terminate(active(), last_day=date(2026, 3, 8), by=PROVIDER, recorded_at=MARCH_9)
 
 
 def test_the_last_day_lies_within_the_term() -> None:
     with pytest.raises(LastDayOutsideTerm):
-        rules.terminate(active(), last_day=date(2027, 1, 1), by=PROVIDER, recorded_at=MARCH_9)
+        lifecycle.terminate(active(), last_day=date(2027, 1, 1), by=PROVIDER, recorded_at=MARCH_9)
     with pytest.raises(LastDayOutsideTerm):
-        rules.terminate(active(), last_day=date(2025, 12, 30), by=PROVIDER, recorded_at=datetime(2025, 12, 1, tzinfo=UTC))
+        lifecycle.terminate(active(), last_day=date(2025, 12, 30), by=PROVIDER, recorded_at=datetime(2025, 12, 1, tzinfo=UTC))
 
 
 def test_an_amendment_that_would_have_counted_after_the_last_day_was_never_in_force() -> None:
     later = amended(active(), BETTER, effective_on=MAY)
-    ended = then(later, rules.terminate(later, last_day=date(2026, 4, 30), by=CUSTOMER, recorded_at=MARCH_9))
+    ended = then(later, lifecycle.terminate(later, last_day=date(2026, 4, 30), by=CUSTOMER, recorded_at=MARCH_9))
     assert [version.number for version in ended.terms_between(MARCH, date(2026, 12, 31))] == [1]
     assert ended.shown_on(date(2026, 6, 1)).number == 1
 
 
 def test_the_status_on_a_day_is_the_one_it_had_or_will_have_then() -> None:
-    ended = then(active(), rules.terminate(active(), last_day=MAY, by=CUSTOMER, recorded_at=MARCH_9))
+    ended = then(active(), lifecycle.terminate(active(), last_day=MAY, by=CUSTOMER, recorded_at=MARCH_9))
     days = (date(2025, 12, 31), MARCH, MAY, date(2026, 5, 2))
-    assert [ended.status_on(day) for day in days] == ["active", "active", "active", "terminated"]
+    assert [ended.status_on(day) for day in days] == ["agreed", "active", "active", "terminated"]
     assert [active().status_on(day) for day in (date(2026, 12, 31), date(2027, 1, 1))] == ["active", "expired"]
     assert [proposed().status_on(day) for day in (MARCH, date(2027, 1, 1))] == ["proposed", "proposed"]
 
 
 def test_what_has_ended_is_neither_amended_nor_terminated_again() -> None:
-    ended = then(active(), rules.terminate(active(), last_day=MAY, by=CUSTOMER, recorded_at=MARCH_9))
+    ended = then(active(), lifecycle.terminate(active(), last_day=MAY, by=CUSTOMER, recorded_at=MARCH_9))
     with pytest.raises(AlreadyEnded):
-        rules.terminate(ended, last_day=MAY, by=PROVIDER, recorded_at=MARCH_9)
+        lifecycle.terminate(ended, last_day=MAY, by=PROVIDER, recorded_at=MARCH_9)
     with pytest.raises(AlreadyEnded):
-        rules.propose_amendment(ended, BETTER, effective_on=MARCH, reason="", by=PROVIDER)
+        negotiation.propose_amendment(ended, BETTER, effective_on=MARCH, reason="", by=PROVIDER, recorded_at=MARCH_9)
 
 
 def test_an_amendment_that_waits_falls_with_a_termination() -> None:
     pending = amendment_proposed(active(), BETTER, effective_on=MAY)
-    ended = then(pending, rules.terminate(pending, last_day=MAY, by=CUSTOMER, recorded_at=MARCH_9))
+    ended = then(pending, lifecycle.terminate(pending, last_day=MAY, by=CUSTOMER, recorded_at=MARCH_9))
     with pytest.raises(NothingProposed):
         signs(ended, by=CUSTOMER, signatory="Marta")
 
@@ -340,28 +358,28 @@ def test_an_amendment_that_waits_falls_with_a_termination() -> None:
 
 
 def test_an_agreement_expires_when_its_last_day_has_passed_in_its_own_zone() -> None:
-    assert rules.expire(active(), recorded_at=MIDNIGHT_IN_BERLIN) == (Expired(last_day=date(2026, 12, 31), provider=PROVIDER),)
+    assert lifecycle.expire(active(), recorded_at=MIDNIGHT_IN_BERLIN) == (Expired(last_day=date(2026, 12, 31), provider=PROVIDER),)
 
 
 def test_an_agreement_does_not_expire_on_its_last_day() -> None:
-    assert rules.expire(active(), recorded_at=AN_HOUR_BEFORE_MIDNIGHT_IN_BERLIN) == ()
+    assert lifecycle.expire(active(), recorded_at=AN_HOUR_BEFORE_MIDNIGHT_IN_BERLIN) == ()
 
 
 @pytest.mark.parametrize("agreement", [drafted(), proposed(), active(OPEN_ENDED)])
-def test_what_does_not_run_or_has_no_end_does_not_expire(agreement: rules.Agreement) -> None:
-    assert rules.expire(agreement, recorded_at=datetime(2190, 1, 1, tzinfo=UTC)) == ()
+def test_what_does_not_run_or_has_no_end_does_not_expire(agreement: Agreement) -> None:
+    assert lifecycle.expire(agreement, recorded_at=datetime(2190, 1, 1, tzinfo=UTC)) == ()
 
 
 def test_nothing_expires_twice() -> None:
-    expired = then(active(), rules.expire(active(), recorded_at=MIDNIGHT_IN_BERLIN))
-    assert rules.expire(expired, recorded_at=MIDNIGHT_IN_BERLIN) == ()
+    expired = then(active(), lifecycle.expire(active(), recorded_at=MIDNIGHT_IN_BERLIN))
+    assert lifecycle.expire(expired, recorded_at=MIDNIGHT_IN_BERLIN) == ()
     assert expired.status == "expired"
 
 
 # what is in force
 
 
-def numbers(agreement: rules.Agreement, first: date, last: date) -> list[int]:
+def numbers(agreement: Agreement, first: date, last: date) -> list[int]:
     return [version.number for version in agreement.terms_between(first, last)]
 
 
@@ -428,4 +446,4 @@ def test_on_each_day_the_version_signed_last_among_those_that_count_by_then_is_i
 def test_an_agreement_signed_after_its_own_term_is_active_until_the_timer_looks() -> None:
     late = signed_by_both(proposed(), recorded_at="2027-02-01T00:00:00Z")
     assert late.status == "active"
-    assert rules.expire(late, recorded_at=datetime(2027, 2, 1, tzinfo=UTC))
+    assert lifecycle.expire(late, recorded_at=datetime(2027, 2, 1, tzinfo=UTC))

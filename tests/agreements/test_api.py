@@ -205,7 +205,12 @@ def test_an_amendment_signed_by_both_counts_from_its_date_and_the_past_stays_rea
         assert await number(f"as_of=2026-02-01&known_at={known_before}") == 1
         assert [await number("as_of=2025-12-31"), await number("as_of=2027-01-01")] == [None, None]
         diff = await service.ask("GET", f"{path}/diff?from=1&to=2")
-        assert diff.body["changes"][0] == {"place": "objectives[availability].target", "before": "99.9", "after": "99.95"}
+        assert diff.body["changes"][0] == {
+            "place": "objectives[availability].target",
+            "before": "99.9",
+            "after": "99.95",
+            "words": "Objective availability: the target rises from 99.9 % to 99.95 %.",
+        }
         first = await service.ask("GET", f"{path}/versions/1")
         assert first.body["digest"] == digest(TERMS)
         missing = await service.ask("GET", f"{path}/versions/3")

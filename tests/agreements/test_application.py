@@ -9,6 +9,7 @@ from uuid import uuid4
 from services.agreements import views
 from services.agreements.application import Agreements
 from services.agreements.keyring_application import Keyrings
+from services.agreements.reads import ReadLog
 from services.agreements.stored import STORED, UPCASTERS, Stored
 from services.chassis.context import Context
 from services.chassis.database import Database
@@ -25,7 +26,8 @@ def test_a_page_leaves_out_what_the_caller_may_see_no_more(tmp_path: Path) -> No
         store = await asyncio.to_thread(EventStore[Stored].open, "agreements", settings, Registry(STORED, upcasters=UPCASTERS))
         database = await asyncio.to_thread(Database.open, "agreements", settings, views.METADATA)
         listing = views.AgreementList(database)
-        agreements = Agreements(store, listing, Keyrings(store, listing))
+        reads = await asyncio.to_thread(ReadLog.open, settings)
+        agreements = Agreements(store, listing, Keyrings(store, listing), reads)
         auditor = Caller(subject="eva", organisation=AUDITOR, roles=frozenset({Role.AUDITOR}))
         manager = Caller(subject="ida", organisation=PROVIDER, roles=frozenset({Role.SERVICE_MANAGER}))
 
@@ -36,6 +38,7 @@ def test_a_page_leaves_out_what_the_caller_may_see_no_more(tmp_path: Path) -> No
         lost = await agreements.draft(terms(lambda nodes: nodes.pop("auditors")), context=context(manager))
         listed = [lost.id, seen.id, uuid4()]
         assert [each.id for each in await agreements.snapshots(listed, context=context(auditor))] == [seen.id]
+        await reads.close()
         await store.close()
         await database.close()
 

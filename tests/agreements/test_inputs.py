@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from services.agreements import inputs
-from services.agreements.agreement import AgreementNotFound
+from services.agreements.refusals import AgreementNotFound
 from services.vocabulary.errors import Invalid
 
 ID = "0a780eaf-2f84-5705-a108-9d1533e3e08d"

@@ -98,19 +98,19 @@ def test_an_agreement_lives_its_life_over_grpc(tmp_path: Path) -> None:
             ),
             metadata=customer,
         )
-        assert amendment.pending.number == 2
+        assert amendment.pending.number == 3
         await sign(service, draft.id, CUSTOMER)
         amended = await sign(service, draft.id, PROVIDER)
-        assert (amended.terms.number, amended.terms.effective_on) == (2, "2026-02-15")
+        assert (amended.terms.number, amended.terms.effective_on) == (3, "2026-02-15")
 
         span = messages.GetTermsInForceRequest(agreement_id=draft.id, from_day="2026-02-01", to_day="2026-02-28")
         in_force = await stub.GetTermsInForce(span, metadata=platform)
-        assert [(each.number, each.effective_on) for each in in_force.versions] == [(1, "2026-01-01"), (2, "2026-02-15")]
+        assert [(each.number, each.effective_on) for each in in_force.versions] == [(2, "2026-01-01"), (3, "2026-02-15")]
         assert in_force.last_day == "2026-12-31"
         span.known_at = active.terms.recorded_at
-        assert [each.number for each in (await stub.GetTermsInForce(span, metadata=platform)).versions] == [1]
+        assert [each.number for each in (await stub.GetTermsInForce(span, metadata=platform)).versions] == [2]
 
-        diff = await stub.DiffTerms(messages.DiffTermsRequest(agreement_id=draft.id, from_version=1, to_version=2), metadata=platform)
+        diff = await stub.DiffTerms(messages.DiffTermsRequest(agreement_id=draft.id, from_version=2, to_version=3), metadata=platform)
         assert (diff.changes[0].place, diff.changes[0].before_json) == ("objectives[availability].target", '"99.9"')
         history = (await stub.GetHistory(messages.GetHistoryRequest(agreement_id=draft.id), metadata=provider)).entries
         assert [history[0].reason, history[-1].type] == ["Offer", "agreement.amended.v1"]
@@ -122,7 +122,7 @@ def test_an_agreement_lives_its_life_over_grpc(tmp_path: Path) -> None:
         )
         assert (ended.status, ended.last_day) == ("terminated", "2026-06-30")
         as_of = messages.GetAgreementRequest(agreement_id=draft.id, as_of="2026-01-31")
-        assert (await stub.GetAgreement(as_of, metadata=provider)).terms.number == 1
+        assert (await stub.GetAgreement(as_of, metadata=provider)).terms.number == 2
 
     play(tmp_path, scene)
 

@@ -15,9 +15,9 @@ from hypothesis import given as for_all
 from hypothesis import strategies as st
 from upheld.agreements.v1 import agreements_pb2 as messages
 
-from services.agreements import agreement as rules
-from services.agreements import keys
+from services.agreements import keys, negotiation
 from services.agreements.agreement import Agreement
+from services.agreements.evolve import evolve
 from services.agreements.keys import (
     KeyFact,
     KeyIdTaken,
@@ -46,6 +46,7 @@ from services.vocabulary.identity import OrganisationId, Role
 from tests.agreements.support import (
     AGREEMENT,
     CUSTOMER,
+    MARCH_9,
     PROVIDER,
     STRANGER,
     Running,
@@ -123,25 +124,28 @@ def test_a_text_in_any_other_form_is_none(before: str, after: str) -> None:
 
 
 def sign(agreement: Agreement, note: str, *, keyring: Keyring | None = None, subject: str = MARTA) -> None:
-    facts = rules.sign(
+    facts = negotiation.sign(
         agreement,
         agreement_id=AGREEMENT,
         note=note,
         keyring=keyring_of(CUSTOMER, MARTA) if keyring is None else keyring,
         by=CUSTOMER,
         signatory=subject,
+        recorded_at=MARCH_9,
     )
     assert facts
 
 
 WAITING = proposed()
 NOTE = note_under(WAITING, AGREEMENT, CUSTOMER, MARTA)
-OWN = rules.signing_text(AGREEMENT, WAITING.pending or WAITING.draft, role="customer", organisation=CUSTOMER)
+OWN = negotiation.signing_text(AGREEMENT, WAITING.pending or WAITING.draft, role="customer", organisation=CUSTOMER)
 
 
 def test_what_was_signed_is_kept_with_the_key_and_can_be_checked_again() -> None:
-    (fact,) = rules.sign(WAITING, agreement_id=AGREEMENT, note=NOTE, keyring=keyring_of(CUSTOMER, MARTA), by=CUSTOMER, signatory=MARTA)
-    after = rules.evolve(WAITING, fact, recorded_at=REGISTERED_AT)
+    (fact,) = negotiation.sign(
+        WAITING, agreement_id=AGREEMENT, note=NOTE, keyring=keyring_of(CUSTOMER, MARTA), by=CUSTOMER, signatory=MARTA, recorded_at=MARCH_9
+    )
+    after = evolve(WAITING, fact, recorded_at=REGISTERED_AT)
     (signature,) = after.signatures
     assert (signature.key, signature.note) == (str(signer(CUSTOMER, MARTA).key), NOTE)
     assert parse_signing_text(parse_note(signature.note).text) == OWN

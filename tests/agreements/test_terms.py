@@ -121,7 +121,7 @@ FAULTS: dict[str, tuple[Change, list[str]]] = {
         [
             "'two\\nlines': is not a field here; there are upheld, title, zone, effective_on, ends_on, parties, period, auditors, "
             "services, calendars, exclusion_classes, maintenance, recurring_maintenance, objectives, credit, close_after_days, "
-            "hard_close_after_days, disputes, warn_at_percent"
+            "hard_close_after_days, disputes, warn_at_percent, renewal, review_every, underpinning, third_parties, responsibilities"
         ],
     ),
     "another grammar": (

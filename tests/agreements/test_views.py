@@ -8,7 +8,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from uuid import UUID
 
-from services.agreements.agreement import Drafted, Expired, Proposed, Revised, Terminated, Withdrawn
+from services.agreements import timetable
+from services.agreements.facts import Drafted, Expired, Proposed, Revised, Terminated, Withdrawn
 from services.agreements.keys import KeyRegistered
 from services.agreements.stored import STORED, Stored
 from services.agreements.terms import canonical_json, digest
@@ -20,14 +21,15 @@ from services.chassis.events import Registry
 from services.chassis.follower import Projection
 from services.chassis.settings import Settings
 from services.vocabulary.identity import Caller, OrganisationId, Role
-from tests.agreements.support import AUDITOR, CUSTOMER, PROVIDER, STRANGER, TERMS, terms
+from services.vocabulary.period import instant_of
+from tests.agreements.support import AUDITOR, CUSTOMER, MARCH_9, PROVIDER, STRANGER, TERMS, terms
 from tests.signing import registration, signer
 
 ONE, TWO = UUID(int=1), UUID(int=2)
 SERVICE = Caller(subject="s", organisation=OrganisationId("upheld"), roles=frozenset({Role.SERVICE}))
 WITHOUT_AUDITOR = terms(lambda nodes: nodes.update(auditors=[], title="Without an auditor"))
 DRAFTED = Drafted(document=canonical_json(TERMS), digest=digest(TERMS), drafted_by=PROVIDER)
-PROPOSED = Proposed(terms_version=1, digest=digest(TERMS), proposed_by=PROVIDER)
+PROPOSED = Proposed(terms_version=1, digest=digest(TERMS), proposed_by=PROVIDER, valid_until="")
 WITHDRAWN = Withdrawn(terms_version=1, digest=digest(TERMS), withdrawn_by=CUSTOMER)
 REVISED = Revised(document=canonical_json(WITHOUT_AUDITOR), digest=digest(WITHOUT_AUDITOR), revised_by=CUSTOMER)
 EXPIRED = Expired(last_day=date(2026, 12, 31), provider=PROVIDER)
@@ -44,7 +46,7 @@ def listed(data: Path, facts: Sequence[tuple[UUID, Stored]], who: Caller, *, tim
     async def act() -> list[Listed]:
         settings = Settings(data=data)
         store = EventStore[Stored].open("agreements", settings, Registry(STORED))
-        database = Database.open("agreements", settings, METADATA)
+        database = Database.open("agreements", settings, METADATA, timetable.METADATA)
         context = Context(caller=who, recorded_at=datetime(2026, 3, 9, tzinfo=UTC), correlation_id="c")
         versions = dict.fromkeys((stream for stream, _ in facts), 0)
         for stream, fact in facts:
@@ -53,7 +55,7 @@ def listed(data: Path, facts: Sequence[tuple[UUID, Stored]], who: Caller, *, tim
         projection = Projection("agreements", database, apply)
         for _ in range(times):
             await projection.take(await store.read(after=0, limit=100))
-        found = await AgreementList(database).page(who, status=None, before=None, limit=100)
+        found = await AgreementList(database).page(who, status=None, before=None, limit=100, now=instant_of(MARCH_9))
         await store.close()
         await database.close()
         return found

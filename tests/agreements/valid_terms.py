@@ -9,6 +9,7 @@ from fractions import Fraction
 from hypothesis import strategies as st
 
 from services.agreements.terms import (
+    Activity,
     Availability,
     Calendar,
     Claim,
@@ -30,15 +31,30 @@ from services.agreements.terms import (
     ProportionalCredit,
     RecurringMaintenance,
     Relief,
+    Renewal,
     RequestRatio,
     ResolutionTime,
     ResponseTime,
     Service,
     StepCredit,
+    Support,
     Terms,
+    ThirdParty,
     TimeSlices,
 )
-from services.agreements.terms.grammar import APPROVAL, COMBINE, COMPOSITE_RULE, DISPUTES, EMPTY, PRIORITY_RULE, STOP, WEEK, WEEKDAY
+from services.agreements.terms.grammar import (
+    APPROVAL,
+    COMBINE,
+    COMPOSITE_RULE,
+    DISPUTES,
+    EMPTY,
+    PRIORITY_RULE,
+    REVIEW_EVERY,
+    STOP,
+    SUPPORT_KIND,
+    WEEK,
+    WEEKDAY,
+)
 from services.vocabulary.identity import OrganisationId
 from services.vocabulary.money import Money, minor_digits
 from services.vocabulary.period import MONTHLY, SECOND, Cycle, Instant, parse_instant
@@ -314,12 +330,14 @@ def valid_terms(draw: st.DrawFn) -> Terms:
         contacts=st.lists(people, max_size=1).map(tuple),
         responsibilities=st.lists(lines, max_size=2, unique=True).map(tuple),
     )
+    ends_on = draw(st.none() | st.integers(364, 3000).map(lambda days: FIRST_DAY + timedelta(days=days)))
+    third = tuple(draw(st.lists(slugs.filter(lambda name: name not in (provider, customer)), max_size=2, unique=True)))
     return Terms(
         title=draw(lines),
         zone=draw(st.sampled_from(["UTC", "Europe/Berlin", "Australia/Lord_Howe"])),
         effective_on=FIRST_DAY,
         period=draw(st.sampled_from(cycles(promised, paid=credit is not None))),
-        ends_on=draw(st.none() | st.integers(364, 3000).map(lambda days: FIRST_DAY + timedelta(days=days))),
+        ends_on=ends_on,
         parties=(draw(party), Party(role="customer", organisation=customer, name=draw(lines))),
         auditors=tuple(auditors),
         services=agreed,
@@ -333,4 +351,40 @@ def valid_terms(draw: st.DrawFn) -> Terms:
         recurring_maintenance=(draw(recurring(draw(st.sampled_from(agreed)), class_ids)),) if draw(st.booleans()) else (),
         hard_close_after_days=draw(st.none() | st.integers(max(1, close_after_days), 3660)),
         disputes=draw(st.sampled_from([rule for rule in DISPUTES.words if rule != "auditor"])),
+        renewal=draw(st.none() | st.builds(Renewal, months=st.integers(1, 120), notice_days=st.integers(0, 27))) if ends_on else None,
+        review_every=draw(st.none() | st.sampled_from(REVIEW_EVERY.words)),
+        underpinning=tuple(draw(st.lists(supports(objective_ids), max_size=2, unique_by=lambda each: (each.objective, each.agreement)))),
+        third_parties=tuple(draw(third_parties(each)) for each in third),
+        responsibilities=tuple(draw(st.lists(activities([provider, customer, *auditors, *third]), max_size=2, unique_by=_activity))),
     )
+
+
+def third_parties(organisation: str) -> st.SearchStrategy[ThirdParty]:
+    return st.builds(ThirdParty, organisation=st.just(OrganisationId(organisation)), name=lines, role=st.just("") | lines)
+
+
+def supports(objective_ids: list[str]) -> st.SearchStrategy[Support]:
+    return st.builds(
+        Support,
+        objective=st.sampled_from(objective_ids),
+        agreement=st.uuids().map(str),
+        supporting_objective=slugs,
+        kind=st.sampled_from(SUPPORT_KIND.words),
+    )
+
+
+def activities(organisations: list[str]) -> st.SearchStrategy[Activity]:
+    known = st.sampled_from([OrganisationId(each) for each in organisations])
+    several = st.lists(known, max_size=3, unique=True).map(tuple)
+    return st.builds(
+        Activity,
+        activity=lines,
+        responsible=st.lists(known, min_size=1, max_size=3, unique=True).map(tuple),
+        accountable=known,
+        consulted=several,
+        informed=several,
+    )
+
+
+def _activity(line: Activity) -> str:
+    return line.activity

@@ -64,7 +64,7 @@ async def logged(folder: Path, **settings: object) -> AsyncIterator[Logged]:
     shared = await platform(told, name="test")
     store = EventStore.open(NAME, shared.settings, REGISTRY)
     database = Database.open(NAME, shared.settings, sealer.METADATA)
-    log = await service_log(NAME, shared, store, database)
+    log = await service_log(NAME, shared, store, database, forget={})
     app = create_app(NAME, title=NAME, version="1", platform=shared, permissions=PERMISSIONS, docs="Tallies")
     app.include_router(log.routes)
     seal(app, PERMISSIONS)

@@ -20,6 +20,7 @@ from services.chassis.context import Context, Request
 from services.chassis.event_log import Append, Clash, Log, Outcome, Row, open_log
 from services.chassis.event_store import AlreadyAnswered, AlreadyHandled, EventStore, RequestKeyReused
 from services.chassis.events import Recorded
+from services.chassis.people import People
 from services.chassis.settings import Settings
 from services.vocabulary.errors import StaleVersion, Unavailable
 from tests.chassis.storage import MONDAY, REGISTRY, Counted, Event, Opened, context, delivery, opened_store
@@ -205,7 +206,7 @@ def test_an_attempt_that_went_through_unnoticed_is_answered_as_the_success_it_wa
     async def story() -> None:
         stream = uuid4()
         log = _HearsOfNoCommit(open_log("tallies", settings))
-        store = EventStore("tallies", log, REGISTRY)
+        store = EventStore("tallies", log, REGISTRY, People.open("tallies", settings))
         appended = await store.append(
             stream, expected_version=0, events=[Opened(owner="ana"), Counted(by=1)], context=context(request=ORDER, delivery=delivery("d"))
         )
@@ -241,6 +242,9 @@ class _HearsOfNoCommit:
     def each(self, statement: str, *params: object) -> Generator[Row]:
         return self._log.each(statement, *params)
 
+    def holding(self, content: bytes) -> int:
+        return self._log.holding(content)
+
     def close(self) -> None:
         self._log.close()
 
@@ -248,7 +252,7 @@ class _HearsOfNoCommit:
 def test_savers_who_wait_at_the_same_time_share_a_transaction(settings: Settings) -> None:
     async def story() -> None:
         log = _Held(open_log("tallies", settings))
-        store = EventStore("tallies", log, REGISTRY)
+        store = EventStore("tallies", log, REGISTRY, People.open("tallies", settings))
         first = asyncio.create_task(opened(store, uuid4()))
         await asyncio.to_thread(log.reached.wait)
         others = [asyncio.create_task(opened(store, uuid4(), Counted(by=1))) for _ in range(31)]
@@ -338,7 +342,7 @@ def test_a_full_disk_acknowledges_nothing_and_when_there_is_room_again_the_servi
 def test_who_no_longer_waits_keeps_nobody_waiting(settings: Settings) -> None:
     async def story() -> None:
         log = _Held(open_log("tallies", settings))
-        store = EventStore("tallies", log, REGISTRY)
+        store = EventStore("tallies", log, REGISTRY, People.open("tallies", settings))
         impatient, patient = (asyncio.create_task(opened(store, uuid4())) for _ in range(2))
         await asyncio.to_thread(log.reached.wait)
         impatient.cancel()

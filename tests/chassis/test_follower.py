@@ -171,6 +171,7 @@ def test_the_log_being_away_is_survived(settings_sqlite: Settings) -> None:
             self.store = store
             self.outages_left = 3
             self.on_append = store.on_append
+            self.on_erased = store.on_erased
             self.last_position = store.last_position
 
         async def read(self, *, after: int, limit: int) -> list[Recorded[Event]]:

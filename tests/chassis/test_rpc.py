@@ -25,6 +25,7 @@ from services.vocabulary.errors import (
     NotAllowed,
     NotFound,
     Refusal,
+    Since,
     StaleVersion,
     Unavailable,
     Violation,
@@ -49,12 +50,17 @@ class AlreadyTerminated(Conflict):
     code = "agreement-already-terminated"
 
 
+SINCE = [
+    Since(version=version, type="agreement.commented.v1", actor=f"ana by herself {version} {'ä' * 40}", recorded_at="2026-03-09T12:00:00Z")
+    for version in range(3, 103)
+]
 REFUSALS: Mapping[str, Refusal] = {
     "invalid": Invalid(Violation(place="period", rule="must be a month"), Violation(place="revision", rule="must be positive")),
     "foreign": NotFound("no such report"),
     "not-allowed": NotAllowed("auditors only read"),
     "conflict": AlreadyTerminated("the agreement is over"),
-    "stale": StaleVersion(expected=2, actual=5),
+    "stale": StaleVersion(expected=2, actual=5, changed=SINCE[:3]),
+    "long stale": StaleVersion(expected=2, actual=102, changed=SINCE),
     "unavailable": Unavailable("measurement is away"),
 }
 
@@ -316,6 +322,12 @@ def test_a_service_gets_the_refusal_that_the_other_raised(platform: SmallPlatfor
         if isinstance(expected, Invalid):
             assert isinstance(raised.value, Invalid)
             assert raised.value.violations == expected.violations
+        if isinstance(expected, StaleVersion):
+            assert isinstance(raised.value, StaleVersion)
+            assert (raised.value.expected, raised.value.actual) == (expected.expected, expected.actual)
+            told = raised.value.changed
+            assert told == expected.changed[-len(told) :]
+            assert len(told) in ((3,) if kind == "stale" else range(10, 30)), "the newest, as many as there is room for"
 
     use(platform, steps)
 
@@ -328,6 +340,18 @@ def test_a_service_speaks_as_itself_with_its_deadline(platform: SmallPlatform) -
         assert context.caller.is_service
         assert at.reports.remaining_s is not None
         assert at.reports.remaining_s <= 2
+
+    use(platform, steps)
+
+
+def test_a_service_that_asks_in_another_s_name_hands_in_that_one_s_credential_alone(platform: SmallPlatform) -> None:
+    async def steps(at: Running) -> None:
+        await ask_reporting(platform).GetReport(reports_pb2.GetReportRequest(agreement_id="a-1"), metadata=at.bearer(Role.VIEWER))
+        [context] = at.reports.contexts
+        assert not context.caller.is_service
+        assert context.caller.roles == {Role.VIEWER}
+        with pytest.raises(Refusal):
+            await ask_reporting(platform).GetReport(reports_pb2.GetReportRequest(agreement_id="a-1"), metadata=(("x-api-key", "none"),))
 
     use(platform, steps)
 

@@ -363,7 +363,7 @@ GOOD = {"kind": "status", "service": "shop", "component": "column:site", "observ
         (mapped(**{**GOOD, "state": "word"}), "state: the file has no column 'word', its columns are at, site, said"),
         (mapped(**GOOD, zone="Europe/Bern"), "zone: must be an IANA time zone"),
         (mapped(**GOOD, known_until="soon"), "known_until: must be an RFC 3339 instant"),
-        ([], "kind: must be one of status, outage, counter, latency, ticket, not ''"),
+        ([], "kind: must say what the rows are: status, outage, counter, latency, ticket. The columns of a CSV file are named by --map"),
     ],
 )
 def test_a_mapping_that_says_nothing_is_refused_by_name(table: Files, options: list[str], told: str) -> None:

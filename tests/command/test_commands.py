@@ -137,6 +137,8 @@ def test_an_import_with_a_bad_row_names_it_and_takes_none(running: Running, tmp_
     assert "422 observations-rejected" in told
     assert "line 3, when: must be a time written %Y-%m-%d %H:%M, not '2026-04-20 00:61'" in told
     assert attainment(person(running.reach, PROVIDER, Role.VIEWER), running.agreement_id) == "99.898148"
+    unmapped = running.refuses("import", bad, "--source", "prober", "--organisation", PROVIDER)
+    assert "The columns of a CSV file are named by --map (--map kind=status " in unmapped
 
 
 def test_a_token_opens_the_api_for_its_organisation_alone(running: Running) -> None:
@@ -159,7 +161,7 @@ def test_history_tells_every_step_with_who_and_for_whom(running: Running) -> Non
     printed = running.table("history", running.agreement_id, "--organisation", CUSTOMER)
     steps = [
         ("agreement.drafted.v1", PROVIDER),
-        ("agreement.proposed.v1", PROVIDER),
+        ("agreement.proposed.v2", PROVIDER),
         ("agreement.signed.v2", CUSTOMER),
         ("agreement.signed.v2", PROVIDER),
         ("agreement.activated.v1", PROVIDER),

@@ -228,6 +228,18 @@ def test_what_is_offered_is_explained_and_signed_only_by_a_yes(reach: Reach, tmp
     assert (signature["signatory"], signature["key"]) == (key.stem, str(read_key_file(key).key))
 
 
+def test_the_agreements_own_command_signs_with_a_key_as_well(reach: Reach, tmp_path: Path) -> None:
+    agreement, key = proposed(reach), registered(reach, tmp_path, CUSTOMER)
+    told = says("agreement", "sign", agreement["id"], "--key", key, "--yes", "--reason", "Fair", environment=dict(reach.environment))
+    assert told.splitlines()[-2] == f"agreement {agreement['id']}: proposed, version 3"
+    assert f"digest sha256:{agreement['pending']['digest']}" in told, "it was shown before"
+    again = invoke("agreement", "sign", agreement["id"], "--key", key, "--yes", "--version", "2", environment=reach.environment)
+    assert (again.exit_code, "412 stale-version" in again.stderr) == (1, True)
+    shown = says("agreement", "show", agreement["id"], "--organisation", PROVIDER, environment=dict(reach.environment))
+    assert "waits for signatures: terms version 1 from 2026-04-01 on" in shown
+    assert f"signed by {key.stem} ({CUSTOMER})" in shown
+
+
 def test_an_amendment_is_offered_with_what_it_changes(reach: Reach, tmp_path: Path) -> None:
     agreement = proposed(reach)
     keys = {organisation: registered(reach, tmp_path, organisation) for organisation in (CUSTOMER, PROVIDER)}

@@ -128,11 +128,12 @@ def _about(name: str, needed: set[str]) -> About:
         return "one's own"
     if needed & {"agreement_id", "improvement_id", "exclusion_id", "key_id"} or name in (
         "claim_exclusion",
+        "erase_person",
         "preview_change",
         "simulate_terms",
     ):
         return "a thing"
-    if name.startswith("list_") or name == "portal_home":
+    if name.startswith("list_") or name in ("portal_home", "search_history"):
         return "a list"
     return "new terms" if name == "draft_agreement" else "one's own"
 
@@ -177,7 +178,13 @@ def values_of(house: House) -> dict[str, str]:
         "after_start": f"{LAST_MONTH.first_day}T00:00:00Z",
         "after_end": f"{RUNNING_MONTH.first_day}T00:00:00Z",
         "effective_on": str(RUNNING_MONTH.next.first_day),
+        "first_day": str(RUNNING_MONTH.next.first_day),
         "last_day": str(RUNNING_MONTH.next.first_day),
+        "valid_until": f"{RUNNING_MONTH.next.first_day}T00:00:00Z",
+        "place": "title",
+        "text": "As we said",
+        "held_on": str(LAST_MONTH.first_day),
+        "minutes": "All well",
         "from_day": str(MONTH.first_day),
         "to_day": str(LAST_MONTH.first_day),
         "from_period": str(MONTH),
@@ -191,6 +198,7 @@ def values_of(house: House) -> dict[str, str]:
         "note": house.key_note,
         "key_id": house.key_id,
         "organisation": PROVIDER,
+        "subject": "nobody.in.particular",
         "document": TERMS,
         "form": "openslo",
         "source": "probe",
@@ -225,6 +233,7 @@ _QUERIES: Mapping[str, Sequence[str]] = {
     "list_disputes": ("agreement_id", "period"),
     "measure_span": ("start", "end"),
     "diff_terms": ("from", "to"),
+    "diff_states": ("from", "to"),
     "export_agreement": ("form",),
     "import_terms": ("form",),
     "get_log_consistency": ("from", "to"),
@@ -237,6 +246,10 @@ _BODIES: Mapping[str, Sequence[str]] = {
     "rotate_key": ("note",),
     "revoke_key": ("reason",),
     "terminate_agreement": ("last_day",),
+    "comment_on_terms": ("place", "text"),
+    "request_suspension": ("first_day", "last_day"),
+    "request_resumption": ("first_day",),
+    "record_review": ("due_on", "held_on", "minutes"),
     "plan_improvement": ("recommendation_id", "description", "owner", "due_on"),
     "record_implementation": ("implemented_on",),
     "verify_improvement": ("after_start", "after_end"),
@@ -247,15 +260,18 @@ _BODIES: Mapping[str, Sequence[str]] = {
     "refuse_exclusion": ("reason",),
     "withdraw_exclusion": ("reason",),
     "cosign_checkpoint": ("size", "signature"),
+    "erase_person": ("organisation", "subject", "reason"),
     "settle_dispute": ("agreement_id", "objective_id", "start", "end", "down", "reason"),
 }
 
 
 def _content(operation: Operation, values: Values) -> tuple[str, str]:
     """Media type and body; empty where the operation takes none."""
+    if operation.name == "answer_request":
+        return "application/json", json.dumps({"confirmed": True})
     if operation.name in _BODIES:
         return "application/json", json.dumps({name: values[name] for name in _BODIES[operation.name]})
-    if operation.name in ("draft_agreement", "validate_terms", "revise_draft", "propose_amendment"):
+    if operation.name in ("draft_agreement", "validate_terms", "revise_draft", "counter_offer", "propose_amendment"):
         return "application/yaml", values["document"]
     if operation.name == "import_terms":
         return "application/yaml", SLO

@@ -7,6 +7,7 @@ import re
 import unittest
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from datetime import timedelta
 from itertools import product
 from typing import Any, TypeAlias
 
@@ -70,7 +71,7 @@ ALSO_FITS_ANOTHER = (
     "/v1/agreements/validation",
     "/v1/agreements/import",
 )  # a GET of it asks for an agreement of that id, which is not there
-EXAMPLES = 12
+EXAMPLES = 8
 AnyCase: TypeAlias = "Case[Any]"
 Operation: TypeAlias = "APIOperation[Any, Any, Any, Any]"
 CONFIG = {"seed": 20260309, "generation": {"deterministic": True, "with-security-parameters": False}}
@@ -190,9 +191,11 @@ def test_what_succeeds_is_as_documented(documents: Mapping[str, BaseSchema], hom
     assess(telling, home)
     add_facts(telling, home)
     keep_keys(telling, home)
+    look_back(telling, home)
     show_logs(telling, home)
     improve(telling, home)
     report(telling, home)
+    negotiate_and_live(telling, home.manager, home.client)
     assert telling.succeeded == telling.all
 
 
@@ -229,12 +232,49 @@ def agree_and_end(telling: Telling, provider: Person, customer: Person) -> None:
     sign(amended.json())
     ask(customer, "GET /v1/agreements/{agreement_id}", own, params={"as_of": str(tomorrow)})
     ask(customer, "GET /v1/agreements/{agreement_id}/versions/{number}", {**own, "number": 2})
-    assert ask(customer, "GET /v1/agreements/{agreement_id}/diff", own, params={"from": "1", "to": "2"}).json()["changes"]
+    assert ask(customer, "GET /v1/agreements/{agreement_id}/diff", own, params={"from": "2", "to": "3"}).json()["changes"]
     assert ask(customer, "GET /v1/agreements/{agreement_id}/history", own).json()["items"]
     for each in ("openslo", "tmf623", "tmf657", "terms"):
         assert ask(customer, "GET /v1/agreements/{agreement_id}/export", own, params={"form": each}).json()["text"]
     assert ask(customer, "GET /v1/agreements", params={"limit": "1"}).headers["Link"]
     change(provider, "POST termination", json={"last_day": str(tomorrow)})
+
+
+def negotiate_and_live(telling: Telling, provider: Person, customer: Person) -> None:
+    first_day, tomorrow, end = f"effective_on: {MONTH.first_day}\n", RUNNING_MONTH.next.first_day, RUNNING_MONTH.next.next.first_day
+    life = f"ends_on: {end}\nrenewal: {{months: 12, notice_days: 1}}\nreview_every: month\n"
+    terms, as_yaml = TERMS.replace(first_day, first_day + life), {"Content-Type": "application/yaml"}
+
+    def change(person: Person, agreement: Json, step: str, **options: Json) -> Json:
+        label, own = f"POST /v1/agreements/{{agreement_id}}/{step}", {"agreement_id": agreement["id"]}
+        return telling.ask(person, label, own, version=f'"{agreement["version"]}"', **options).json()
+
+    def signed(agreement: Json) -> Json:
+        for person in (customer, provider):
+            agreement = change(person, agreement, "signatures", json={"note": note_for(agreement, *bearer_of(person.token))})
+        return agreement
+
+    def drafted(document: str) -> Json:
+        return telling.ask(provider, "POST /v1/agreements", awaited=201, content=document, headers=as_yaml).json()
+
+    agreement = change(provider, drafted(terms), "proposal", params={"valid_until": f"{end}T00:00:00Z"})
+    agreement = change(customer, agreement, "comments", json={"place": "title", "text": "As we said"})
+    agreement = change(customer, agreement, "counter-offers", content=terms.replace("5000.00", "5100.00"), headers=as_yaml)
+    agreement = signed(agreement)
+    for step, days in (
+        ("suspension-requests", {"first_day": str(tomorrow)}),
+        ("resumption-requests", {"first_day": str(tomorrow + timedelta(days=1))}),
+    ):
+        agreement = change(provider, agreement, step, json=days)
+        agreement = change(customer, agreement, "request-answers", json={"confirmed": True})
+    minutes = {"due_on": str(tomorrow), "held_on": str(RUNNING_MONTH.first_day), "minutes": "All well"}
+    agreement = change(provider, agreement, "reviews", json=minutes)
+    assert change(customer, agreement, "notice")["notice_given_by"]
+    assert telling.ask(customer, "GET /v1/agreements/{agreement_id}/chain", {"agreement_id": agreement["id"]}).json()["holds"]
+
+    over = signed(change(provider, drafted(TERMS.replace(first_day, f"{first_day}ends_on: {LAST_MONTH.first_day}\n")), "proposal"))
+    ended = until(lambda: provider.get(f"/v1/agreements/{over['id']}"), lambda found: bool(found["status"] == "expired"))
+    assert change(provider, ended, "archive")["status"] == "archived"
 
 
 def assess(telling: Telling, home: House) -> None:
@@ -298,6 +338,15 @@ def keep_keys(telling: Telling, home: House) -> None:
     assert [each["id"] for each in listed][-2:] == [first["id"], second["id"]]
 
 
+def look_back(telling: Telling, home: House) -> None:
+    ask, path, own = telling.ask, "/v1/agreements/{agreement_id}", {"agreement_id": home.agreement_id}
+    assert ask(home.client, f"GET {path}/states/{{version}}", {**own, "version": 1}).json()["status"] == "draft"
+    assert ask(home.client, f"GET {path}/states/diff", own, params={"from": "1", "to": "2"}).json()["changes"][0]["words"]
+    found = ask(home.client, "GET /v1/history", params={**own, "place": f"objectives[{OBJECTIVE}]", "limit": "1"})
+    assert (len(found.json()["items"]), "Link" in found.headers) == (1, True)
+    assert ask(home.client, f"GET {path}/reads", own, params={"limit": "1"}).headers["Link"]
+
+
 def show_logs(telling: Telling, home: House) -> None:
     ask = telling.ask
     for service in SERVICES:
@@ -311,8 +360,12 @@ def show_logs(telling: Telling, home: House) -> None:
         assert ask(home.client, f"GET {log}/key").json()["witnesses"] == [str(WITNESS.witness_key)]
         line = str(WITNESS.cosign(newest.text, at=1_774_000_000))
         ask(home.client, f"POST {log}/cosignatures", json={"size": size, "signature": line})
+        gone = {"organisation": PROVIDER, "subject": "nobody.in.particular", "reason": "asked to"}
+        assert ask(home.person(PROVIDER, Role.ADMINISTRATOR), f"POST {log}/erasures", json=gone).json()["erased"] == []
     own = {"agreement_id": home.agreement_id, "version": 1}
     assert ask(home.client, "GET /v1/agreements/{agreement_id}/events/{version}/receipt", own).json()["index"] == 0
+    receipts = ask(home.client, "GET /v1/agreements/{agreement_id}/receipts", own).json()["items"]
+    assert len({each["checkpoint"] for each in receipts}) == 1
     assert ask(home.client, "GET /v1/assessments/{agreement_id}/bundle-part", own).json()["log"]["name"] == "upheld/measurement"
     assert read(ask(home.client, "GET /v1/agreements/{agreement_id}/bundle", own).content).agreement_id == home.agreement_id
 

@@ -29,7 +29,21 @@ from tests.contracts.platform import PROVIDER, STRANGER, TITLE, House, house
 pytestmark = pytest.mark.xdist_group("permissions")
 
 PROTO = Path(__file__).parents[2] / "proto"
-READING = ("get_", "list_", "diff_", "measure_", "validate_", "explain_", "preview_", "simulate_", "portal_", "export_", "import_")
+READING = (
+    "get_",
+    "list_",
+    "diff_",
+    "measure_",
+    "validate_",
+    "explain_",
+    "preview_",
+    "simulate_",
+    "portal_",
+    "export_",
+    "import_",
+    "search_",
+    "check_",
+)
 UNPROVEN_CODES = {"no token": "unauthenticated", "expired": "token-expired", "wrong audience": "token-wrong-audience"}
 FAILED = {500, 502, 503, 504, "INTERNAL", "UNKNOWN", "UNAVAILABLE", "UNIMPLEMENTED", "DEADLINE_EXCEEDED"}
 DENIED = {401, 403, 404, "UNAUTHENTICATED", "PERMISSION_DENIED", "NOT_FOUND"}
@@ -226,7 +240,7 @@ def test_only_those_who_act_in_an_agreement_change_anything(composed: Composed) 
     onlookers = {Role.ADMINISTRATOR, Role.VIEWER, Role.AUDITOR}
     changing = [operation for operation in (*composed.routes, *composed.rpcs) if _changes(operation)]
     assert len(changing) > 20
-    by_onlookers = {"settle_dispute", "revoke_key", "cosign_checkpoint"}
+    by_onlookers = {"settle_dispute", "revoke_key", "cosign_checkpoint", "erase_person"}
     assert {operation.name for operation in changing if operation.roles & onlookers} == by_onlookers
     assert all(operation.roles == {Role.AUDITOR} for operation in changing if operation.name == "settle_dispute")
 

@@ -104,6 +104,15 @@ def test_everything_is_denied_before_it_is_allowed() -> None:
     assert {"nats", "postgresql", "upheld-services", "upheld-names"} <= policies.keys()
 
 
+def test_services_may_ask_each_other_by_both_doors() -> None:
+    policies = {each["metadata"]["name"]: each["spec"] for each in yaml.safe_load_all((K8S / "base/network.yaml").read_text())}
+    services = policies["upheld-services"]
+    (to_services,) = [rule for rule in services["egress"] if rule["to"] == [{"podSelector": services["podSelector"]}]]
+    served = {port["port"] for port in yaml.safe_load((K8S / "base/service/service.yaml").read_text())["spec"]["ports"]}
+    assert {port["port"] for port in to_services["ports"]} == served
+    assert served <= {port["port"] for rule in services["ingress"] for port in rule["ports"]}
+
+
 def test_the_ingress_leads_each_path_to_the_service_that_declares_it() -> None:
     ingress = yaml.safe_load((K8S / "base/ingress.yaml").read_text())
     led = {path["path"]: path["backend"]["service"]["name"] for rule in ingress["spec"]["rules"] for path in rule["http"]["paths"]}

@@ -28,6 +28,7 @@ from services.chassis.event_store import EventStore
 from services.chassis.events import Recorded, Registry
 from services.chassis.follower import Follower
 from services.chassis.nats import Broker
+from services.chassis.people import People
 from services.chassis.relay import Outgoing, Relay
 from services.chassis.repository import Repository
 from services.chassis.sealer import METADATA as SEALS
@@ -154,7 +155,7 @@ async def _serve_careless(settings: Settings, port: int, ready: Ready) -> None:
     """As `_serve`, and syncs nothing."""
     log = open_log(SOURCE, settings)
     log.datastore._writer._sqlite_conn.execute("PRAGMA synchronous=OFF")  # type: ignore[attr-defined]
-    await _listen(_Counter(EventStore(SOURCE, log, REGISTRY)), port, ready)
+    await _listen(_Counter(EventStore(SOURCE, log, REGISTRY, People.open(SOURCE, settings))), port, ready)
 
 
 async def _relay(settings: Settings, _port: int, ready: Ready) -> None:

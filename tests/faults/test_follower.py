@@ -18,6 +18,7 @@ from services.chassis.event_log import Log, open_log
 from services.chassis.event_store import EventStore
 from services.chassis.events import Recorded
 from services.chassis.follower import Follower
+from services.chassis.people import People
 from services.chassis.settings import Settings
 from tests.chassis.storage import REGISTRY, Counted, Event, Opened, context
 
@@ -59,10 +60,12 @@ async def _stopped(task: asyncio.Task[None]) -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def _written_and_followed(logs: Sequence[Log], events: int) -> tuple[list[Recorded[Event]], list[Recorded[Event]]]:
+async def _written_and_followed(
+    settings: Settings, logs: Sequence[Log], events: int
+) -> tuple[list[Recorded[Event]], list[Recorded[Event]]]:
     """What eight writers stored, by position, and what a follower took meanwhile. The last of the logs is the follower's."""
     async with AsyncExitStack() as stack:
-        stores = [EventStore("tallies", log, REGISTRY) for log in logs]
+        stores = [EventStore("tallies", log, REGISTRY, People.open("tallies", settings)) for log in logs]
         for store in stores:
             stack.push_async_callback(store.close)
         *writing, reading = stores
@@ -81,7 +84,7 @@ async def _written_and_followed(logs: Sequence[Log], events: int) -> tuple[list[
 
 def test_a_follower_misses_nothing_and_takes_nothing_twice_while_eight_write(settings: Settings) -> None:
     logs = [open_log("tallies", settings) for _ in range(3 if not settings.database_url else WRITERS + 1)]
-    written, taken = asyncio.run(_written_and_followed(logs, EVENTS))
+    written, taken = asyncio.run(_written_and_followed(settings, logs, EVENTS))
     assert len(written) == EVENTS // WRITERS * WRITERS
     assert [each.position for each in taken] == [each.position for each in written]
     assert taken == written
@@ -91,5 +94,5 @@ def test_without_the_lock_a_follower_does_miss_events(settings_postgres: Setting
     logs = [open_log("tallies", settings_postgres) for _ in range(WRITERS + 1)]
     for log in logs:
         log.lock_table_statements = []  # type: ignore[attr-defined]
-    written, taken = asyncio.run(_written_and_followed(logs, EVENTS))
+    written, taken = asyncio.run(_written_and_followed(settings_postgres, logs, EVENTS))
     assert len(taken) < len(written)

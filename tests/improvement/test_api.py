@@ -23,7 +23,7 @@ def test_a_change_says_which_version_it_was_decided_on(tmp_path: Path) -> None:
             stale = await running.post(f"/{ID}/plan", IDA, PLAN, version=1)
             assert (stale.status_code, stale.json()["code"]) == (412, "stale-version")
             stale = await running.post(f"/{ID}/verification", IDA, version=1)
-            assert stale.status_code == 412
+            assert (stale.status_code, [each["version"] for each in stale.json()["changed"]]) == (412, [2])
 
     asyncio.run(scenario())
 

@@ -13,6 +13,7 @@ from upheld.improvement.v1 import improvements_pb2 as messages
 from upheld.measurement.v1 import assessment_pb2
 from upheld.measurement.v1 import events_pb2 as measurement_events_pb2
 
+from services.vocabulary.identity import Caller, Role
 from tests.improvement.given import AGREEMENT, APRIL_15, EXAMINER, IDA, JON, JUNE_1, OBJECTIVE, STRANGER
 from tests.improvement.house import ID, PLAN, TRACE, House, breach_message, breached, house, implemented, march, march_result, until
 
@@ -91,7 +92,8 @@ def test_every_step_is_published_with_the_whole_state_and_the_trace_of_the_breac
             ]
             assert not steps[1].improvement.HasField("plan")
             assert steps[4].improvement.plan.expected_attainment_percent == "99.988723"
-            assert (steps[4].improvement.approved_by, steps[4].improvement.implemented_on) == ("jon.adeyemi", "2026-04-14")
+            assert (steps[4].improvement.approved_by, steps[4].improvement.implemented_on) == (JON.organisation, "2026-04-14")
+            assert steps[4].improvement.plan.owner == IDA.organisation  # no person: what was published cannot be taken back
             first, second = (await running.raw(2))[:2]
             assert first.subject == "upheld.improvement.nordwind-hosting.improvement-changed"
             assert [message.headers["traceparent"].split("-")[1] for message in (first, second)] == [TRACE, TRACE]
@@ -296,5 +298,28 @@ def test_a_composites_breach_waits_for_its_terms_points_at_its_members_and_is_no
             refused = await running.post(f"/{ID}/verification", IDA, version=version)
             assert (refused.status_code, refused.json()["code"]) == (409, "composite-not-measurable-over-a-span")
             assert running.measurement.spans == [], "measurement is not asked for what it cannot tell"
+
+    asyncio.run(scenario())
+
+
+def test_who_approved_and_who_owns_the_plan_can_be_forgotten(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with house(tmp_path) as running:
+            await implemented(running)
+            before = (await running.get(f"/{ID}", IDA)).json()
+            assert (before["plan"]["owner"], before["approved_by"]) == (PLAN["owner"], JON.subject)
+            ids = {}
+            for organisation, subject in ((JON.organisation, JON.subject), (IDA.organisation, str(PLAN["owner"]))):
+                boss = Caller(subject="boss", organisation=organisation, roles=frozenset({Role.ADMINISTRATOR}))
+                asked = {"organisation": organisation, "subject": subject, "reason": "asked to"}
+                answer = await running.http.post("/v1/log/improvement/erasures", json=asked, headers=running.bearer(boss))
+                assert answer.status_code == 200, answer.text
+                ids[subject] = f"erased-{answer.json()['erased'][0]['id']}"
+            for path in (f"/{ID}", f"/{ID}/history", ""):
+                told = (await running.get(path, IDA)).text
+                assert not any(subject in told for subject in ids)
+            after = (await running.get(f"/{ID}", IDA)).json()
+            assert (after["plan"]["owner"], after["approved_by"]) == (ids[str(PLAN["owner"])], ids[JON.subject])
+            assert (after["status"], after["version"]) == (before["status"], before["version"])
 
     asyncio.run(scenario())

@@ -18,7 +18,7 @@ from services.chassis.clock import SystemClock
 from services.chassis.identity import Identity
 from services.chassis.settings import Settings
 from services.vocabulary.identity import OrganisationId, Role
-from tests.journeys.processes import Reach
+from tests.journeys.processes import HTTP, Reach
 from tests.signing import bearer_of, note_for, registration
 
 S = TypeVar("S")
@@ -45,7 +45,7 @@ class Person:
 
     def ask(self, method: str, path: str, **options: Json) -> httpx2.Response:
         headers = {**self._headers, **options.pop("headers", {})}
-        return httpx2.request(method, self.reach.origin(path) + path, headers=headers, timeout=30, trust_env=False, **options)
+        return HTTP.request(method, self.reach.origin(path) + path, headers=headers, **options)
 
     def get(self, path: str, **query: str) -> Json:
         answer = self.ask("GET", path, params=query)

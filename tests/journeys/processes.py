@@ -26,6 +26,8 @@ WITNESS = Signer("witness.example", Ed25519PrivateKey.from_private_bytes(b"w" * 
 """Known to a platform that is started as one process."""
 UPHELD = str(Path(sys.executable).with_name("upheld"))
 PATIENCE_S = 60.0
+HTTP = httpx2.Client(timeout=30, trust_env=False)
+"""One for all: each would read the certificates of the web's authorities anew."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +44,7 @@ class Reach:
     def origin(self, path: str) -> str:
         """The origin that serves a path."""
         owners = {
-            "agreements": ("/v1/agreements", "/v1/keys"),
+            "agreements": ("/v1/agreements", "/v1/history", "/v1/keys"),
             "measurement": (
                 "/v1/observations",
                 "/v1/assessments",
@@ -95,7 +97,7 @@ def wait_until_ready(url: str, child: subprocess.Popen[bytes], log: Path) -> Non
     while time.monotonic() < deadline:
         assert child.poll() is None, f"the process ended with {child.returncode}:\n{log.read_text()[-4000:]}"
         try:
-            answer = httpx2.get(f"{url}/readyz", timeout=2, trust_env=False)
+            answer = HTTP.get(f"{url}/readyz", timeout=2)
             if answer.status_code == 200:
                 return
             said = answer.text
@@ -164,6 +166,7 @@ def four_processes(*, database_url: str = "", otlp_endpoint: str = "") -> Iterat
             "UPHELD_OTLP_ENDPOINT": otlp_endpoint,
             "UPHELD_CLOSE_CHECK_EVERY_S": "1",
             **{f"UPHELD_{service.upper()}_ADDRESS": f"127.0.0.1:{port}" for service, port in grpc.items()},
+            "UPHELD_MEASUREMENT_URL": f"http://127.0.0.1:{http['measurement']}",
         }
         children = {"nats": broker}
         for service in SERVICES:

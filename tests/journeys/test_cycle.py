@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import Any
 
 import grpc
+import httpx2
 import nats
 import pytest
 from upheld.agreements.v1 import agreements_pb2
@@ -23,6 +24,8 @@ from upheld.measurement.v1.measurement_pb2_grpc import MeasurementStub
 from upheld.reporting.v1 import reports_pb2
 from upheld.reporting.v1.reports_pb2_grpc import ReportsStub
 
+from services.command.verification import trust_in, verify_bundle
+from services.transparency.bundle import read
 from services.vocabulary.identity import Role
 from services.vocabulary.period import MINUTE, Instant, Month, instant_of, instant_text, parse_zone
 from services.vocabulary.ratio import exact, floored_percent
@@ -425,6 +428,19 @@ def refuse_strangers(people: People, agreement_id: str, improvement_id: str) -> 
     assert refused.value.code() == grpc.StatusCode.NOT_FOUND
 
 
+def prove(people: People, agreement_id: str) -> None:
+    """The file that agreements hands out has measurement's part in it, wherever that listens, and holds."""
+    keys = [people.client.get(f"/v1/log/{service}/key")["keys"][-1] for service in ("agreements", "measurement")]
+
+    def exported() -> httpx2.Response:
+        return people.client.ask("GET", f"/v1/agreements/{agreement_id}/bundle")
+
+    answer = until(exported, lambda answer: answer.status_code == 200 and len(read(answer.content).logs) == 2)
+    report = verify_bundle(answer.content, trust_in(keys))
+    assert not report.refused, report.lines
+    assert ("figures", str(FIRST_MONTH)) in {(check.rule, check.place) for check in report.checks if check.outcome == "ok"}
+
+
 def test_one_agreement_through_all_five_steps(reach: Reach, collector: Collector) -> None:
     people = People(reach)
     agreement_id = agree(people)
@@ -461,5 +477,6 @@ def test_one_agreement_through_all_five_steps(reach: Reach, collector: Collector
     arrive_late(people, agreement_id, known_at)
     amend(people, agreement_id)
     refuse_strangers(people, agreement_id, improvement_id)
+    prove(people, agreement_id)
     everybody = {f"upheld-{name}" for name in ("measurement", "improvement", "reporting")}
     assert everybody <= collector.wait_for(trace_id, everybody)

@@ -47,6 +47,8 @@ class FakeAgreements:
 
     platform: Platform
     versions: list[agreements_pb2.TermsVersion] = field(default_factory=lambda: [version()])
+    suspensions: list[agreements_pb2.Suspension] = field(default_factory=list)
+    last_day: str = ""
     reachable: bool = True
     position: int = 0
 
@@ -55,7 +57,7 @@ class FakeAgreements:
             raise Unavailable("agreements rests")
         if request.agreement_id != AGREEMENT:
             raise NotFound("no such agreement")
-        return agreements_pb2.GetTermsInForceResponse(versions=self.versions)
+        return agreements_pb2.GetTermsInForceResponse(versions=self.versions, last_day=self.last_day, suspensions=self.suspensions)
 
     async def validate(self, request: agreements_pb2.ValidateTermsRequest, _: object) -> agreements_pb2.ValidateTermsResponse:
         """By the real grammar."""

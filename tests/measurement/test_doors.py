@@ -461,6 +461,8 @@ def test_the_document_of_the_api_is_served(settings_sqlite: Settings) -> None:
             "/v1/assessments/{agreement_id}/{period}/explanation",
             "/v1/assessments/{agreement_id}/{period}/outlook",
             "/v1/assessments/{agreement_id}/{period}/timeline.svg",
+            "/v1/assessments/{agreement_id}/bundle-part",
+            "/v1/simulations",
             "/v1/measurements/{agreement_id}/{objective_id}",
             "/v1/exclusions",
             "/v1/exclusions/{exclusion_id}/approval",

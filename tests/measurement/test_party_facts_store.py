@@ -7,8 +7,11 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from uuid import uuid4
 
+import sqlalchemy as sa
+
 from services.chassis.context import Context
 from services.chassis.database import Database
+from services.chassis.erasure import Forgotten
 from services.chassis.event_store import EventStore
 from services.chassis.events import Recorded, Registry
 from services.chassis.settings import Settings
@@ -118,5 +121,26 @@ def test_an_exclusion_leads_to_its_agreement(settings: Settings) -> None:
         await kept.tell(*claiming(), *settling(), at=FIRST)
         assert await kept.database.read(lambda connection: party_facts_store.agreement_of(connection, "e-1")) == "a"
         assert await kept.database.read(lambda connection: party_facts_store.agreement_of(connection, str(uuid4()))) is None
+
+    run(settings, story)
+
+
+def test_a_person_is_forgotten_in_the_copy_and_beside_the_observations_and_nobody_else(settings: Settings) -> None:
+    async def story(kept: Kept) -> None:
+        await kept.tell(*claiming(), at=FIRST)
+        before = await kept.added()
+        gone = Forgotten(organisation=before.exclusions[0].claim.claimed_by, subject=MANAGER.subject, name="erased-0123456789abcdef")
+        stranger = Forgotten(organisation="somebody-else", subject=MANAGER.subject, name="erased-0000000000000000")
+        for each in (stranger, gone, gone):
+            await kept.database.write(lambda connection, each=each: party_facts_store.forget(connection, each))  # type: ignore[misc]
+        reporter = {"tenant": PROVIDER, "source": "probe", "name": "one", "reported_by": MANAGER.subject, "reason": ""}
+        await kept.database.write(lambda connection: connection.execute(store.REPORTERS.insert().values(reporter)))
+        for each in (stranger, gone):
+            await kept.database.write(lambda connection, each=each: party_facts_store.forget_reporter(connection, each))  # type: ignore[misc]
+        reported = sa.select(store.REPORTERS.c.reported_by)
+        assert await kept.database.read(lambda connection: connection.execute(reported).scalar_one()) == "erased-0123456789abcdef"
+        after_it = await kept.added()
+        assert [each.by for each in after_it.exclusions] == ["erased-0123456789abcdef"]
+        assert [each.claim for each in after_it.exclusions] == [each.claim for each in before.exclusions]
 
     run(settings, story)

@@ -304,6 +304,11 @@ def test_more_than_sixty_periods_are_too_many_at_once(settings_sqlite: Settings)
         body = {"agreement_id": AGREEMENT, "from_period": "2026-01-01--P30D", "to_period": "2026-03-02--P30D"}
         answer = await post(home, "/simulations", MANAGER, body)
         assert (answer.status_code, "makes 61 periods; at most 60" in answer.text) == (422, True)
+        windows = f"maintenance: [{', '.join(map(window, range(40)))}]\nobjectives:"
+        body |= {"to_period": "2026-03-01--P30D", "document": rolling.replace("objectives:", windows)}
+        answer = await post(home, "/simulations", MANAGER, body)
+        told_so = "makes 60 periods to be judged in 42 ways each; at most 2000 judgements" in answer.text
+        assert (answer.status_code, told_so) == (422, True), answer.text
 
     run(settings_sqlite, story, version(rolling), told=OUTAGES[:1], stays_open=True)
 

@@ -12,7 +12,7 @@ from services.chassis.settings import Settings
 from services.measurement import terms_copy
 from services.measurement.store import METADATA
 from services.measurement.terms_copy import Agreement
-from services.measurement.wire import SignedTerms
+from services.measurement.wire import Renewal, SignedTerms, Suspension
 from services.vocabulary.period import HOUR, Instant, parse_instant
 from tests.measurement import promise
 
@@ -58,6 +58,22 @@ def test_an_ending_is_not_known_before_it_was_told() -> None:
     assert then is not None
     assert (before.last_day, then.last_day) == (None, date(2026, 4, 30))
     assert told.known_at(Instant(told.activated_at - 1)) is None
+
+
+SUSPENDED = Suspension(first_day=date(2026, 4, 10), last_day=None, recorded_at=TERMINATED_AT, reason="rebuilding")
+RESUMED = replace(SUSPENDED, last_day=date(2026, 4, 14), recorded_at=LATER)
+RENEWED = Renewal(last_day=date(2027, 12, 31), recorded_at=TERMINATED_AT)
+
+
+def test_suspensions_and_renewals_are_read_back_as_they_became_known(settings: Settings) -> None:
+    told = replace(answered(last_day=None, ended_at=None), suspensions=(SUSPENDED, RESUMED), renewals=(RENEWED,))
+    with Database.open("measurement", settings, METADATA).engine.begin() as connection:
+        terms_copy.keep(connection, told)
+        terms_copy.keep(connection, replace(told, renewals=(replace(RENEWED, recorded_at=LATER),)))
+        assert _copy(connection) == told
+        then = _copy(connection).known_at(TERMINATED_AT)
+        assert then is not None
+        assert (then.suspensions, then.renewals) == ((SUSPENDED,), (RENEWED,))
 
 
 def _copy(connection: Connection) -> Agreement:

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 import pytest
+from upheld.agreements.v1 import agreements_pb2, terms_pb2
 from upheld.agreements.v1 import events_pb2 as agreement_events
-from upheld.agreements.v1 import terms_pb2
 from upheld.measurement.v1 import events_pb2
 
 from services.chassis.settings import Settings
@@ -190,6 +190,48 @@ def test_the_end_of_an_open_outage_is_no_correction(settings_sqlite: Settings) -
         assert change(await told.restated(3)) == ("late observations from probe-2", "0.00", -40)
 
     run(settings_sqlite, story)
+
+
+def test_a_suspension_and_its_resumption(settings_sqlite: Settings) -> None:
+    """Two of March's days, with the outage: 41,760 minutes are left, all of them up. Taken back it is what it was."""
+
+    async def story(told: Told) -> None:
+        assert availability(await told.remember()) == ("99.932795", "0.00")
+        suspended = agreement_events.AgreementSuspended(
+            agreement_id=AGREEMENT, first_day="2026-03-09", last_day="2026-03-10", reason="rebuilding", recorded_at="2026-04-09T12:00:00Z"
+        )
+        await told.house.activate(suspended, event="agreement-suspended")
+        second = await told.restated(2)
+        assert availability(second) == ("100.000000", "0.00")
+        assert change(second) == ("the agreement's suspension to 2026-03-10", "0.00", -30)
+        (result,) = second["objectives"]
+        assert int(result["whole"]) == 41_760 * MINUTE
+        await told.remember()
+        suspended.last_day, suspended.recorded_at = "2026-03-08", "2026-04-09T12:05:00Z"
+        await told.house.activate(suspended, event="agreement-suspended")
+        assert availability(await told.restated(3)) == ("99.932795", "0.00")
+
+    run(settings_sqlite, story)
+
+
+def test_what_agreements_answers_of_suspensions_and_a_renewal_is_kept_too(settings_sqlite: Settings) -> None:
+    """Nothing was published here: asked, it answers. The term ended on 8 March and was renewed, and the ninth is suspended."""
+
+    async def story() -> None:
+        async with house(settings_sqlite, now=APRIL_9) as opened:
+            message = promised()
+            message.ends_on = "2026-03-08"
+            opened.agreements.versions = [version(message=message)]
+            opened.agreements.last_day = "2026-12-31"
+            opened.agreements.suspensions = [
+                agreements_pb2.Suspension(first_day="2026-03-09", last_day="2026-03-09", recorded_at="2026-03-08T12:00:00Z")
+            ]
+            await opened.report(outage("2026-03-09T01:00:00Z", "2026-03-09T01:30:00Z", id="o-1"))
+            found = await opened.assessment(MARCH, MANAGER)
+            assert availability(found)[0] == "100.000000"
+            assert int(found["objectives"][0]["whole"]) == 30 * 1440 * MINUTE
+
+    asyncio.run(story())
 
 
 def test_an_approved_exclusion(settings: Settings) -> None:

@@ -20,13 +20,17 @@ from upheld.measurement.v1 import assessment_pb2, measurement_pb2
 from upheld.measurement.v1.measurement_pb2_grpc import MeasurementServicer, add_MeasurementServicer_to_server
 from upheld.reporting.v1.events_pb2 import ReportIssued
 
+from services.chassis.checkpoints import STREAM, checkpoint_subject
 from services.chassis.clock import MovableClock
 from services.chassis.events import Metadata, Recorded
 from services.chassis.http import create_app, seal
-from services.chassis.relay import Outgoing, Relay, stream_of
+from services.chassis.log_keys import LogKeys
+from services.chassis.relay import POSITION, Outgoing, Relay, stream_of
 from services.chassis.service import Host, Platform, Service, platform
 from services.chassis.settings import Settings
 from services.reporting.__main__ import compose
+from services.transparency.merkle import leaf_hash
+from services.transparency.note import Checkpoint
 from services.vocabulary.errors import NotFound, Unavailable
 from services.vocabulary.identity import Role
 from tests.reporting import given
@@ -39,6 +43,8 @@ EVENTS = {
     "AgreementActivated": ("agreements", "agreement-activated"),
     "AgreementAmended": ("agreements", "agreement-amended"),
     "AgreementEnded": ("agreements", "agreement-ended"),
+    "AgreementRenewed": ("agreements", "agreement-renewed"),
+    "AgreementSuspended": ("agreements", "agreement-suspended"),
     "ObjectiveAtRisk": ("measurement", "objective-at-risk"),
     "ObjectiveBreached": ("measurement", "objective-breached"),
     "PeriodClosed": ("measurement", "period-closed"),
@@ -187,9 +193,19 @@ async def stage(folder: Path, *, start: datetime = START, settings: Settings | N
         relays = {source: Relay(source, house.broker, lambda recorded: recorded.event) for source in SOURCES}
         for relay in relays.values():
             await relay.position()
+        await _everything_is_sealed(house)
         yield Stage(platform=house, url=f"http://127.0.0.1:{host.http_port}", grpc_port=host.grpc_port, measuring=measuring, relays=relays)
     finally:
         await host.stop()
+
+
+async def _everything_is_sealed(house: Platform) -> None:
+    """Says measurement's log, of all that it is going to tell."""
+    signer = LogKeys.open(house.settings).of("measurement")
+    note = signer.note(str(Checkpoint(signer.key.name, 1, leaf_hash(b"all"))))
+    jetstream = house.broker.jetstream
+    await jetstream.add_stream(name=STREAM, subjects=[checkpoint_subject("*")], max_msgs_per_subject=1)
+    await jetstream.publish(checkpoint_subject("measurement"), str(note).encode(), headers={POSITION: str(10**9)})
 
 
 class Standing:

@@ -276,7 +276,7 @@ def test_maintenance_is_called_what_it_counts_as(accounting: str, caption: str) 
 
 
 def test_a_card_tells_a_promise_in_words_where_a_percentage_does_not() -> None:
-    lines = card(agreement(), running=None, reachable=True, latest=march(), warnings=(), key="c").lines
+    lines = card(agreement(), status="active", running=None, reachable=True, latest=march(), warnings=(), key="c").lines
     assert {line.name: line.promise for line in lines if line.promise} == {"The p99": "p99 ≤ 800 ms", "The all-of-it": "every one met"}
 
 

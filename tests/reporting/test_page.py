@@ -84,7 +84,7 @@ def test_the_page_of_a_quarter_speaks_of_quarters_only() -> None:
 
 def test_an_agreement_over_the_quarters_speaks_of_quarters_only() -> None:
     first, second = (wire.assessment(told) for told in (given.first_quarter(), given.second_quarter()))
-    shown = card(of_quarters(), running=second, reachable=False, latest=first, warnings=(), key="c")
+    shown = card(of_quarters(), status="active", running=second, reachable=False, latest=first, warnings=(), key="c")
     (view,) = trends(of_quarters(), closed=[first, second], running=None)
     assert [label for label, *_ in view.rows] == ["First quarter of 2026", "Second quarter of 2026"]
     assert "Availability of online banking over the quarters" in view.svg
@@ -120,7 +120,7 @@ def test_the_day_of_the_summer_time_is_an_hour_shorter() -> None:
 def test_a_running_month_without_data_is_neither_on_track_nor_over_budget() -> None:
     nothing = given.counted("requests", {"2026-06-01": (0, 0)}, unit="requests", running=True)
     running = wire.assessment(given.assessment("2026-06", [nothing], until="2026-06-02T00:00:00Z"))
-    line = card(agreement(), running=running, reachable=True, latest=None, warnings=(), key="c").lines[1]
+    line = card(agreement(), status="active", running=running, reachable=True, latest=None, warnings=(), key="c").lines[1]
     assert line.running is not None
     assert (line.running.word, line.budget) == ("Nothing yet", None)
 
@@ -148,7 +148,7 @@ def test_a_page_of_a_month_split_by_an_amendment_shows_both_parts() -> None:
 def test_a_month_that_was_breached_in_one_part_is_a_breached_month_wherever_one_verdict_is_shown() -> None:
     first, second = given.availability("2026-03", given.MARCH_OUTAGES), given.availability("2026-03", (), target="99.95")
     split = wire.assessment(given.assessment("2026-03", [first, second]))
-    shown = card(agreement(), running=None, reachable=True, latest=split, warnings=(), key="c").lines[0]
+    shown = card(agreement(), status="active", running=None, reachable=True, latest=split, warnings=(), key="c").lines[0]
     assert shown.closed is not None
     assert shown.closed.word == "Breached"
     assert trends(agreement(), closed=[split], running=None)[0].rows[0][3].word == "Breached"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import date
 from pathlib import Path
 
 import pytest
 from google.protobuf.message import Message
-from upheld.agreements.v1.events_pb2 import AgreementEnded
+from upheld.agreements.v1.events_pb2 import AgreementEnded, AgreementRenewed, AgreementSuspended
 
 from services.chassis.settings import Settings
 from services.reporting.views import page_start, parse_page_start, period_days
@@ -168,3 +169,46 @@ def test_a_store_of_before_lists_its_reports_as_ever(settings: Settings) -> None
 def test_a_page_begins_only_where_one_before_ended(text: str) -> None:
     with pytest.raises(Invalid, match="must be the `next` of the page before"):
         parse_page_start(text, place="cursor")
+
+
+def test_an_agreement_is_suspended_on_its_days_and_no_others(settings: Settings) -> None:
+    def told(last_day: str) -> AgreementSuspended:
+        return AgreementSuspended(
+            agreement_id=given.AGREEMENT, first_day="2026-06-10", last_day=last_day, recorded_at="2026-06-09T00:00:00Z"
+        )
+
+    async def scenario() -> None:
+        async with room(settings) as on:
+            await on.hear(given.activated(), told(""))
+            assert [await standing(on, day) for day in (9, 10, 30)] == ["active", "suspended", "suspended"]
+            await on.hear(told("2026-06-12"))
+            assert [await standing(on, day) for day in (9, 10, 12, 13)] == ["active", "suspended", "suspended", "active"]
+
+    asyncio.run(scenario())
+
+
+async def standing(on: Room, day: int) -> str:
+    found = await on.views.agreement(given.AGREEMENT, reader=None)
+    assert found is not None
+    return found.standing_on(date(2026, 6, day))
+
+
+def test_a_renewal_moves_the_last_day_until_another_end_is_agreed(settings: Settings) -> None:
+    async def last_day(on: Room) -> str:
+        found = await on.views.agreement(given.AGREEMENT, reader=None)
+        assert found is not None
+        return found.last_day
+
+    async def scenario() -> None:
+        async with room(settings) as on:
+            await on.hear(given.activated())
+            own = await last_day(on)
+            renewed = AgreementRenewed(agreement_id=given.AGREEMENT, last_day="2028-12-31", recorded_at="2026-06-09T00:00:00Z")
+            await on.hear(renewed, given.amended())
+            assert (own, await last_day(on)) == (given.amended().terms.ends_on, "2028-12-31")
+            other = given.amended()
+            other.terms.ends_on, other.terms_version = "2027-06-30", 3
+            await on.hear(other)
+            assert await last_day(on) == "2027-06-30"
+
+    asyncio.run(scenario())

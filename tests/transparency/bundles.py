@@ -12,10 +12,11 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from services.agreements import agreement as rules
-from services.agreements import keys
-from services.agreements.agreement import Agreement, Signed
+from services.agreements import keys, lifecycle, negotiation
+from services.agreements.agreement import Agreement
 from services.agreements.audit import documents_of, state_of
+from services.agreements.evolve import evolve
+from services.agreements.facts import Signed
 from services.agreements.keys import Keyring, keyring_id
 from services.agreements.stored import STORED, UPCASTERS, Stored
 from services.agreements.terms import Terms, digest
@@ -153,7 +154,7 @@ class Life:
                 _, fact, metadata = _REGISTRY.unpack(each.name, each.content)
                 facts.append(fact)
                 if each.stream == self.id:
-                    agreement = rules.evolve(agreement, fact, recorded_at=metadata.recorded_at)  # type: ignore[arg-type]
+                    agreement = evolve(agreement, fact, recorded_at=metadata.recorded_at)  # type: ignore[arg-type]
         assert agreement is not None
         return Bundle(
             agreement_id=str(self.id),
@@ -168,18 +169,20 @@ class Life:
         if self._with_keys:
             for organisation in (PROVIDER, CUSTOMER):
                 self._keyring(organisation)
-        self._tell(*rules.draft(self._terms(), by=PROVIDER))
+        self._tell(*negotiation.draft(self._terms(), by=PROVIDER))
         if self.chance.random() < 0.4:
-            self._tell(*rules.revise(self._agreement, self._terms(), by=CUSTOMER))
-        self._propose_and_sign(rules.propose(self._agreement, by=PROVIDER))
+            self._tell(*negotiation.revise(self._agreement, self._terms(), by=CUSTOMER))
+        self._propose_and_sign(negotiation.propose(self._agreement, by=PROVIDER, recorded_at=self.now))
         for _ in range(self.chance.randrange(3)):
             others = [each for each in TARGETS if digest(terms_of(each)) != self._agreement.newest.digest]
             amended = terms_of(self.chance.choice(others))
             day = date(2026, 1, 1) + timedelta(days=self.chance.randrange(90))
-            proposed = rules.propose_amendment(self._agreement, amended, effective_on=day, reason="agreed", by=CUSTOMER)
+            proposed = negotiation.propose_amendment(
+                self._agreement, amended, effective_on=day, reason="agreed", by=CUSTOMER, recorded_at=self.now
+            )
             self._propose_and_sign(proposed)
         if self.chance.random() < 0.2:
-            self._tell(*rules.terminate(self._agreement, last_day=date(2026, 6, 30), by=CUSTOMER, recorded_at=self.now))
+            self._tell(*lifecycle.terminate(self._agreement, last_day=date(2026, 6, 30), by=CUSTOMER, recorded_at=self.now))
         self._somebody_else()
 
     @property
@@ -195,7 +198,7 @@ class Life:
         if self.chance.random() < 0.2:
             withdrawn = self._agreement.pending
             assert withdrawn is not None
-            self._tell(*rules.withdraw(self._agreement, by=CUSTOMER))
+            self._tell(*negotiation.withdraw(self._agreement, by=CUSTOMER))
             self._tell(*proposal)
         parties = [PROVIDER, CUSTOMER]
         self.chance.shuffle(parties)
@@ -207,13 +210,14 @@ class Life:
         if not self._with_keys:
             self._sign_without_key(organisation, subject)
             return
-        facts = rules.sign(
+        facts = negotiation.sign(
             self._agreement,
             agreement_id=self.id,
             note=note_under(self._agreement, self.id, organisation, subject),
             keyring=self.keyrings[organisation],
             by=organisation,
             signatory=subject,
+            recorded_at=self.now,
         )
         self._tell(*facts, by=subject)
 
@@ -226,7 +230,7 @@ class Life:
             terms_version=pending.number, digest=pending.digest, role=role, organisation=organisation, signatory=subject, key="", note=""
         )
         second = any(each.terms_version == pending.number for each in self._agreement.signatures)
-        follows = (rules.in_force(self._agreement, pending),) if second else ()
+        follows = (negotiation.in_force(self._agreement, pending),) if second else ()
         self._tell(signed, *follows, by=subject)
 
     def _keyring(self, organisation: OrganisationId) -> None:
@@ -253,7 +257,7 @@ class Life:
     def _tell(self, *facts: Stored, by: str = "manager") -> None:
         for fact in facts:
             at = self._store(self.id, fact, by=by)
-            self.agreement = rules.evolve(self.agreement, fact, recorded_at=at)  # type: ignore[arg-type]
+            self.agreement = evolve(self.agreement, fact, recorded_at=at)  # type: ignore[arg-type]
         self._somebody_else()
 
     def _store(self, stream: UUID, fact: Stored, *, by: str) -> str:

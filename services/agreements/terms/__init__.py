@@ -1,10 +1,12 @@
 """The terms of an agreement: what both parties sign. Pure: reads no clock, opens no store, knows no file format."""
 
 from services.agreements.terms.canonical import canonical_json, digest, milliseconds_text, multiple_text, stored_terms, to_document
-from services.agreements.terms.difference import Change, difference
+from services.agreements.terms.difference import Change, difference, difference_of, places_in, places_of
+from services.agreements.terms.difference_words import in_words
 from services.agreements.terms.explanation import explain
 from services.agreements.terms.fields import Node, duration_text
 from services.agreements.terms.model import (
+    Activity,
     Availability,
     Calendar,
     Claim,
@@ -27,12 +29,16 @@ from services.agreements.terms.model import (
     ProportionalCredit,
     RecurringMaintenance,
     Relief,
+    Renewal,
     RequestRatio,
     ResolutionTime,
     ResponseTime,
+    ReviewEvery,
     Service,
     StepCredit,
+    Support,
     Terms,
+    ThirdParty,
     TimeSlices,
 )
 from services.agreements.terms.reading import GRAMMAR, parse_terms
@@ -40,6 +46,7 @@ from services.agreements.terms.schema import schema
 
 __all__ = [
     "GRAMMAR",
+    "Activity",
     "Availability",
     "Calendar",
     "Change",
@@ -64,21 +71,29 @@ __all__ = [
     "ProportionalCredit",
     "RecurringMaintenance",
     "Relief",
+    "Renewal",
     "RequestRatio",
     "ResolutionTime",
     "ResponseTime",
+    "ReviewEvery",
     "Service",
     "StepCredit",
+    "Support",
     "Terms",
+    "ThirdParty",
     "TimeSlices",
     "canonical_json",
     "difference",
+    "difference_of",
     "digest",
     "duration_text",
     "explain",
+    "in_words",
     "milliseconds_text",
     "multiple_text",
     "parse_terms",
+    "places_in",
+    "places_of",
     "schema",
     "stored_terms",
     "to_document",

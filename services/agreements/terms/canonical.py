@@ -17,6 +17,7 @@ from typing import assert_never
 
 from services.agreements.terms.fields import Faults, Node, duration_text
 from services.agreements.terms.model import (
+    Activity,
     Availability,
     Calendar,
     Claim,
@@ -34,12 +35,15 @@ from services.agreements.terms.model import (
     ProportionalCredit,
     RecurringMaintenance,
     Relief,
+    Renewal,
     RequestRatio,
     ResolutionTime,
     ResponseTime,
     Service,
     StepCredit,
+    Support,
     Terms,
+    ThirdParty,
     TimeSlices,
 )
 from services.agreements.terms.reading import GRAMMAR, read_terms
@@ -93,6 +97,36 @@ def to_document(terms: Terms) -> dict[str, Node]:
         hard_close_after_days=terms.hard_close_after_days or "",
         disputes=_unless(terms.disputes, "provider"),
         period="" if terms.period == MONTHLY else _period(terms.period),
+        renewal=_renewal(terms.renewal) if terms.renewal else "",
+        review_every=terms.review_every or "",
+        underpinning=[_support(each) for each in terms.underpinning],
+        third_parties=[_third_party(each) for each in terms.third_parties],
+        responsibilities=[_activity(each) for each in terms.responsibilities],
+    )
+
+
+def _renewal(renewal: Renewal) -> Node:
+    return {"months": renewal.months, "notice_days": renewal.notice_days}
+
+
+def _support(support: Support) -> Node:
+    return {
+        "objective": support.objective,
+        "agreement": support.agreement,
+        "supporting_objective": support.supporting_objective,
+        "kind": support.kind,
+    }
+
+
+def _third_party(third: ThirdParty) -> Node:
+    return _lasting({"organisation": third.organisation, "name": third.name}, role=third.role)
+
+
+def _activity(line: Activity) -> Node:
+    return _lasting(
+        {"activity": line.activity, "responsible": list(line.responsible), "accountable": line.accountable},
+        consulted=list(line.consulted),
+        informed=list(line.informed),
     )
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from fractions import Fraction
 from itertools import combinations, pairwise
 
+from services.agreements.terms.arrangement import check_arrangement
 from services.agreements.terms.fields import Faults, duration_text, hint
 from services.agreements.terms.grammar import WEEKDAY
 from services.agreements.terms.model import (
@@ -44,6 +45,7 @@ def check(terms: Terms, faults: Faults) -> None:
     _check_recurring(terms, faults)
     _check_unique("objectives", "id", [objective.id for objective in terms.objectives], faults)
     check_objectives(terms, faults)
+    check_arrangement(terms, faults)
     if terms.credit:
         _check_credit(terms.credit, terms, faults)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
 from services.agreements.terms.canonical import milliseconds_text, multiple_text
 from services.agreements.terms.model import (
+    Activity,
     Availability,
     Calendar,
     Claim,
@@ -32,10 +33,13 @@ from services.agreements.terms.model import (
     ResponseTime,
     Service,
     StepCredit,
+    Support,
+    SupportKind,
     Terms,
     TimeSlices,
 )
 from services.agreements.terms.periods import judged, months_of, word_of
+from services.vocabulary.identity import OrganisationId
 from services.vocabulary.money import Money
 from services.vocabulary.period import MONTHLY, Cycle, instant_text
 from services.vocabulary.ratio import trimmed_percent
@@ -56,6 +60,7 @@ _DISPUTES: dict[Disputes, str] = {
     "both-down": "Only what both sides saw as an outage is one.",
     "auditor": "Where only one side saw an outage, the provider's reading counts until an auditor settles it.",
 }
+_RESTS_ON: dict[SupportKind, str] = {"contract": "the underpinning contract", "internal": "the internal agreement"}
 _CALENDAR = (MONTHLY, Cycle("quarter"), Cycle("year"), Cycle("week"))
 _APPROVED_BY = {"customer": "the customer", "both": "both sides"}
 _EMPTY: dict[Empty, str] = {
@@ -79,6 +84,8 @@ def explain(terms: Terms) -> tuple[Section, ...]:
     found = (
         ("The agreement", _agreement(terms)),
         *((f"Promise: {objective.name}", _promise(objective, terms)) for objective in terms.objectives),
+        ("What it rests on", (_support(support, terms) for support in terms.underpinning)),
+        ("Who does what", _who_does_what(terms)),
         ("What is taken out", _taken_out(terms)),
         ("By which calendar", (_calendar(calendar) for calendar in terms.calendars)),
         ("What a breach costs", _cost(terms)),
@@ -93,6 +100,11 @@ def _agreement(terms: Terms) -> Iterator[str]:
     yield f"{provider.name} promises {customer.name} what follows, from {terms.effective_on} {until} ({terms.title})."
     begin = f"days and {word_of(terms.period)}s" if terms.period in _CALENDAR else "days"
     yield f"It is judged {judged(terms)}; {begin} begin at midnight in {terms.zone}."
+    if terms.renewal:
+        notice = f"unless one side gives notice at least {_count(terms.renewal.notice_days, 'day')} before"
+        yield f"At its end it goes on for {_count(terms.renewal.months, 'month')}, again and again, {notice}."
+    if terms.review_every:
+        yield f"The parties review the service every {terms.review_every}."
     if terms.auditors:
         yield f"{_and(terms.auditors)} may read it, besides the two."
     for party in terms.parties:
@@ -121,6 +133,33 @@ def _promise(objective: Objective, terms: Terms) -> Iterator[str]:
         yield _relief(objective.relief, terms)
     if not objective.credits and not objective.relief:
         yield "A breach of it costs nothing by itself."
+
+
+def _support(support: Support, terms: Terms) -> str:
+    name = next((each.name for each in terms.objectives if each.id == support.objective), support.objective)
+    return f'"{name}" rests on the objective "{support.supporting_objective}" of {_RESTS_ON[support.kind]} {support.agreement}.'
+
+
+def _who_does_what(terms: Terms) -> Iterator[str]:
+    for third in terms.third_parties:
+        role = f": {third.role}" if third.role else ""
+        yield f"{third.name} ({third.organisation}) takes part without signing{role}."
+    names = {party.organisation: party.name for party in terms.parties} | {third.organisation: third.name for third in terms.third_parties}
+    for line in terms.responsibilities:
+        yield _activity(line, names)
+
+
+def _activity(line: Activity, names: Mapping[OrganisationId, str]) -> str:
+    def told(organisations: Iterable[OrganisationId]) -> str:
+        return _and(names.get(each, each) for each in organisations)
+
+    asked = f"; {told(line.consulted)} {_is_are(line.consulted)} asked before" if line.consulted else ""
+    informed = f"; {told(line.informed)} {_is_are(line.informed)} told" if line.informed else ""
+    return f"{_capital(line.activity)}: done by {told(line.responsible)}, {told([line.accountable])} answers for it{asked}{informed}."
+
+
+def _is_are(named: Sequence[OrganisationId]) -> str:
+    return "is" if len(named) == 1 else "are"
 
 
 def _target(objective: Objective, terms: Terms) -> str:

@@ -11,6 +11,7 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from typing import ClassVar, Generic, Protocol, TypeAlias, TypeVar
+from uuid import UUID
 
 from services.vocabulary.errors import Invalid, Violation, invalid
 from services.vocabulary.identity import OrganisationId
@@ -38,6 +39,7 @@ _DURATION_IN_WORDS = re.compile(r"(\d{1,6})\s*(d|days?|w|weeks?|h|hrs?|hours?|m|
 _HALF_A_TIME = re.compile(r"(\d{1,2})(?:[:.h](\d{2}))?\s*(am|pm)?(?: uhr)?", re.IGNORECASE | re.ASCII)
 REGION = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?", re.ASCII)
 MILLISECONDS = re.compile(r"\d{1,9}(\.\d{1,3})?", re.ASCII)
+AGREEMENT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
 
 class Read(Protocol[T_co]):
@@ -262,6 +264,15 @@ def organisation(text: str, /, *, place: str) -> OrganisationId:
     return OrganisationId(slug(text, place=place))
 
 
+def agreement_id(text: str, /, *, place: str) -> str:
+    if not AGREEMENT_ID.fullmatch(text):
+        raise _better(
+            invalid(place, f'must be the id of an agreement such as "6f1f7b0e-8a64-4cc8-9a53-0d1d4d1f6a11", not {_shown(text)}'),
+            _agreement_meant(text),
+        )
+    return text
+
+
 def email(text: str, /, *, place: str) -> str:
     line = NAME(text, place=place)
     if not EMAIL.fullmatch(line):
@@ -419,6 +430,14 @@ def _zone_meant(text: str) -> str:
     word = text.replace(" ", "_").lower()
     same = [name for name in known if name.lower() == word or name.lower().endswith(f"/{word}")]
     return same[0] if same else nearest(text[:60], known)
+
+
+def _agreement_meant(text: str) -> str:
+    """The id as it is written here, in lower case and with its hyphens."""
+    try:
+        return str(UUID(text.strip()))
+    except ValueError:
+        return ""
 
 
 def _decimal_meant(text: str) -> str:

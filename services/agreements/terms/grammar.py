@@ -14,6 +14,7 @@ from services.agreements.terms.fields import (
     Flag,
     Text,
     Whole,
+    agreement_id,
     currency,
     day,
     email,
@@ -43,7 +44,9 @@ from services.agreements.terms.model import (
     Planned,
     PriorityRule,
     Reopened,
+    ReviewEvery,
     Stop,
+    SupportKind,
     TicketState,
     Week,
     Weekday,
@@ -98,6 +101,16 @@ KIND = Choice(
     "composite",
     meant={"uptime": "availability", "error-rate": "request-ratio", "latency": "response-time", "tickets": "resolution-time"},
 )
+REVIEW_EVERY: Choice[ReviewEvery] = Choice(
+    "month",
+    "quarter",
+    "half-year",
+    "year",
+    meant={"monthly": "month", "quarterly": "quarter", "half-yearly": "half-year", "yearly": "year", "annual": "year"},
+)
+SUPPORT_KIND: Choice[SupportKind] = Choice(
+    "contract", "internal", meant={"uc": "contract", "underpinning": "contract", "ola": "internal", "operational": "internal"}
+)
 RELIEF = Choice("hourly", "proportional", "per-step")
 
 FLAG = Flag()
@@ -113,6 +126,8 @@ CLOSE_AFTER = Whole(at_least=0, at_most=90)
 HARD_CLOSE_AFTER = Whole(at_least=1, at_most=3660)
 FROM_DAY = Whole(at_least=2, at_most=LATEST_FROM_DAY)
 ROLLING_DAYS = Whole(at_least=1, at_most=LONGEST_ROLLING)
+RENEWAL_MONTHS = Whole(at_least=1, at_most=120)
+NOTICE_DAYS = Whole(at_least=0, at_most=3660)
 CLAIM_DAYS = Whole(at_least=1, at_most=3660)
 CLAIM_MONTHS = Whole(at_least=1, at_most=120)
 INTERVAL = Duration(at_most_s=_DAY_S)
@@ -315,6 +330,29 @@ CREDIT: Table = {
     "pro_rata": Entry(meaning="terms in force for a part of a period owe that part", read=FLAG),
     "claim": Entry(meaning="how long a credit can be claimed, such as {days: 30}", of=CLAIM),
 }
+RENEWAL: Table = {
+    "months": Entry(meaning="how long the term goes on, such as 12", read=RENEWAL_MONTHS, required=True),
+    "notice_days": Entry(meaning="until how many days before its end notice can be given, such as 90", read=NOTICE_DAYS, required=True),
+}
+SUPPORT: Table = {
+    "objective": Entry(meaning="the id of the objective here that rests on the other agreement", read=slug, required=True),
+    "agreement": Entry(meaning="the id of the other agreement", read=agreement_id, required=True),
+    "supporting_objective": Entry(meaning="the id of the objective there", read=slug, required=True),
+    "kind": Entry(meaning="a contract with a supplier, or an internal operational agreement", read=SUPPORT_KIND),
+}
+THIRD_PARTY: Table = {
+    "organisation": Entry(meaning='its id, such as "cdn-gmbh"', read=organisation, required=True),
+    "name": Entry(meaning="what the organisation is called", read=NAME, required=True),
+    "role": Entry(meaning="what it does for the service", read=NAME),
+}
+_ORGANISATIONS = "organisations: parties, auditors or third parties"
+ACTIVITY: Table = {
+    "activity": Entry(meaning='what is done, such as "restore backups"', read=NAME, required=True),
+    "responsible": Entry(meaning=f"who does it, ids of {_ORGANISATIONS}", read=organisation, many=(1, 20), required=True),
+    "accountable": Entry(meaning="who answers for it, the id of exactly one organisation", read=organisation, required=True),
+    "consulted": Entry(meaning=f"who is asked before, ids of {_ORGANISATIONS}", read=organisation, many=(0, 20)),
+    "informed": Entry(meaning=f"who is told, ids of {_ORGANISATIONS}", read=organisation, many=(0, 20)),
+}
 TERMS: Table = {
     "upheld": Entry(meaning=f"the grammar this document is written in, {GRAMMAR}", read=VERSION, required=True),
     "title": Entry(meaning='what the agreement is called, such as "Online banking platform"', read=NAME, required=True),
@@ -335,4 +373,9 @@ TERMS: Table = {
     "hard_close_after_days": Entry(meaning="days after a period's end until late observations change it no more", read=HARD_CLOSE_AFTER),
     "disputes": Entry(meaning="whose reading of an outage counts where the two sides' differ", read=DISPUTES),
     "warn_at_percent": Entry(meaning="share of the error budget spent that raises a warning", read=percent_above_zero),
+    "renewal": Entry(meaning="how the term goes on after ends_on; left out: it ends", of=RENEWAL),
+    "review_every": Entry(meaning="how often the parties review the service; left out: no reviews are due", read=REVIEW_EVERY),
+    "underpinning": Entry(meaning="objectives that rest on other agreements", of=SUPPORT, many=(0, 500)),
+    "third_parties": Entry(meaning="organisations that take part without signing", of=THIRD_PARTY, many=(0, 50)),
+    "responsibilities": Entry(meaning="who does what, an activity each", of=ACTIVITY, many=(0, 200)),
 }

@@ -29,6 +29,8 @@ Approval = Literal["none", "customer", "both"]
 Disputes = Literal["provider", "customer", "either-down", "both-down", "auditor"]
 CombineCredits = Literal["sum", "max"]
 ClaimFrom = Literal["period-end", "last-outage"]
+ReviewEvery = Literal["month", "quarter", "half-year", "year"]
+SupportKind = Literal["contract", "internal"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -322,11 +324,49 @@ class Credit:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Renewal:
+    """At its end the term goes on for so many months, unless notice was given at least so many days before."""
+
+    months: int
+    notice_days: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Support:
+    """An objective of these terms rests on one of another agreement, whose id `agreement` is."""
+
+    objective: str
+    agreement: str
+    supporting_objective: str
+    kind: SupportKind = "contract"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThirdParty:
+    """Takes part without signing; to be named here lets nobody read the agreement, which `auditors` does."""
+
+    organisation: OrganisationId
+    name: str
+    role: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Activity:
+    """A line of the responsibility matrix: who does it, who answers for it, who is asked before and who is told."""
+
+    activity: str
+    responsible: tuple[OrganisationId, ...]
+    accountable: OrganisationId
+    consulted: tuple[OrganisationId, ...] = ()
+    informed: tuple[OrganisationId, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Terms:
     """Everything both parties sign. Days are civil days in `zone`; `ends_on` is the last one, inclusive, None when open-ended.
 
     `period` is what is judged, credited and closed as one. `hard_close_after_days` None: a closed period may be restated for ever.
-    `disputes`: whose reading of an outage counts.
+    `disputes`: whose reading of an outage counts. `renewal` None: the term ends. `review_every` None: no reviews are due.
     """
 
     title: str
@@ -347,6 +387,11 @@ class Terms:
     hard_close_after_days: int | None = None
     disputes: Disputes = "provider"
     period: Cycle = MONTHLY
+    renewal: Renewal | None = None
+    review_every: ReviewEvery | None = None
+    underpinning: tuple[Support, ...] = ()
+    third_parties: tuple[ThirdParty, ...] = ()
+    responsibilities: tuple[Activity, ...] = ()
 
     @property
     def provider(self) -> OrganisationId:

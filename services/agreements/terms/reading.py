@@ -15,6 +15,7 @@ from services.agreements.terms.fields import (
     Faults,
     Fields,
     Node,
+    agreement_id,
     currency,
     day,
     email,
@@ -33,6 +34,7 @@ from services.agreements.terms.fields import (
 )
 from services.agreements.terms.grammar import GRAMMAR
 from services.agreements.terms.model import (
+    Activity,
     Availability,
     Calendar,
     Claim,
@@ -54,12 +56,15 @@ from services.agreements.terms.model import (
     ProportionalCredit,
     RecurringMaintenance,
     Relief,
+    Renewal,
     RequestRatio,
     ResolutionTime,
     ResponseTime,
     Service,
     StepCredit,
+    Support,
     Terms,
+    ThirdParty,
     TimeSlices,
 )
 from services.agreements.terms.region import holidays_in
@@ -114,6 +119,11 @@ def read_terms(document: Node, faults: Faults) -> Terms:
         hard_close_after_days=fields.optional("hard_close_after_days", grammar.HARD_CLOSE_AFTER, default=None),
         disputes=fields.optional("disputes", grammar.DISPUTES, default="provider"),
         warn_at=fields.optional("warn_at_percent", percent_above_zero, default=Fraction(75, 100)),
+        renewal=_renewal(fields.node("renewal"), fields.at("renewal"), faults) if fields.has("renewal") else None,
+        review_every=fields.optional("review_every", grammar.REVIEW_EVERY, default=None),
+        underpinning=tuple(_support(node, place, faults) for place, node in fields.items("underpinning")),
+        third_parties=tuple(_third_party(node, place, faults) for place, node in fields.items("third_parties")),
+        responsibilities=tuple(_activity(node, place, faults) for place, node in fields.items("responsibilities")),
     )
 
 
@@ -128,6 +138,44 @@ def _period(node: Node, place: str, faults: Faults) -> Cycle:
         every=fields.required("every", grammar.EVERY, blank="month"),
         from_day=fields.optional("from_day", grammar.FROM_DAY, default=1),
         days=fields.optional("days", grammar.ROLLING_DAYS, default=0),
+    )
+
+
+def _renewal(node: Node, place: str, faults: Faults) -> Renewal:
+    fields = Fields(node, place, faults, known=grammar.RENEWAL)
+    return Renewal(
+        months=fields.required("months", grammar.RENEWAL_MONTHS, blank=1),
+        notice_days=fields.required("notice_days", grammar.NOTICE_DAYS, blank=0),
+    )
+
+
+def _support(node: Node, place: str, faults: Faults) -> Support:
+    fields = Fields(node, place, faults, known=grammar.SUPPORT)
+    return Support(
+        objective=fields.required("objective", slug, blank=""),
+        agreement=fields.required("agreement", agreement_id, blank=""),
+        supporting_objective=fields.required("supporting_objective", slug, blank=""),
+        kind=fields.optional("kind", grammar.SUPPORT_KIND, default="contract"),
+    )
+
+
+def _third_party(node: Node, place: str, faults: Faults) -> ThirdParty:
+    fields = Fields(node, place, faults, known=grammar.THIRD_PARTY)
+    return ThirdParty(
+        organisation=fields.required("organisation", organisation, blank=OrganisationId("")),
+        name=fields.required("name", NAME, blank=""),
+        role=fields.optional("role", NAME, default=""),
+    )
+
+
+def _activity(node: Node, place: str, faults: Faults) -> Activity:
+    fields = Fields(node, place, faults, known=grammar.ACTIVITY)
+    return Activity(
+        activity=fields.required("activity", NAME, blank=""),
+        responsible=fields.values("responsible", organisation),
+        accountable=fields.required("accountable", organisation, blank=OrganisationId("")),
+        consulted=fields.values("consulted", organisation),
+        informed=fields.values("informed", organisation),
     )
 
 

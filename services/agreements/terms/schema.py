@@ -24,6 +24,7 @@ _AMOUNT = r"^\d{1,15}(\.\d{1,4})?$"
 _PLAIN: Mapping[object, Schema] = {
     fields.slug: {"type": "string", "pattern": rf"^{fields.SLUG.pattern}$"},
     fields.organisation: {"type": "string", "pattern": rf"^{fields.SLUG.pattern}$"},
+    fields.agreement_id: {"type": "string", "pattern": rf"^{fields.AGREEMENT_ID.pattern}$"},
     fields.email: {"type": "string", "pattern": rf"^{fields.EMAIL.pattern}$"},
     fields.zone: {"type": "string", "minLength": 1},
     fields.day: {"type": "string", "pattern": f"^{_DAY}$"},
@@ -51,6 +52,7 @@ def schema() -> Schema:
             _one_party("customer"),
             _if({"properties": {"objectives": {"contains": {"anyOf": [_HAS_CREDITS, _given("relief")]}}}}, _given("credit")),
             _if(_WITHOUT_CHARGE, _not(_given("credit"))),
+            _if(_given("renewal"), _given("ends_on")),
         ),
     }
 

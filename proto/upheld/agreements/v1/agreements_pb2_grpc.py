@@ -54,6 +54,16 @@ class AgreementsStub:
                 request_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.WithdrawProposalRequest.SerializeToString,
                 response_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.Agreement.FromString,
                 _registered_method=True)
+        self.CounterOffer = channel.unary_unary(
+                '/upheld.agreements.v1.Agreements/CounterOffer',
+                request_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.CounterOfferRequest.SerializeToString,
+                response_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.Agreement.FromString,
+                _registered_method=True)
+        self.CommentOnTerms = channel.unary_unary(
+                '/upheld.agreements.v1.Agreements/CommentOnTerms',
+                request_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.CommentOnTermsRequest.SerializeToString,
+                response_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.Agreement.FromString,
+                _registered_method=True)
         self.SignAgreement = channel.unary_unary(
                 '/upheld.agreements.v1.Agreements/SignAgreement',
                 request_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.SignAgreementRequest.SerializeToString,
@@ -68,6 +78,41 @@ class AgreementsStub:
                 '/upheld.agreements.v1.Agreements/TerminateAgreement',
                 request_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.TerminateAgreementRequest.SerializeToString,
                 response_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.Agreement.FromString,
+                _registered_method=True)
+        self.GiveNotice = channel.unary_unary(
+                '/upheld.agreements.v1.Agreements/GiveNotice',
+                request_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.GiveNoticeRequest.SerializeToString,
+                response_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.Agreement.FromString,
+                _registered_method=True)
+        self.RequestSuspension = channel.unary_unary(
+                '/upheld.agreements.v1.Agreements/RequestSuspension',
+                request_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.RequestSuspensionRequest.SerializeToString,
+                response_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.Agreement.FromString,
+                _registered_method=True)
+        self.RequestResumption = channel.unary_unary(
+                '/upheld.agreements.v1.Agreements/RequestResumption',
+                request_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.RequestResumptionRequest.SerializeToString,
+                response_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.Agreement.FromString,
+                _registered_method=True)
+        self.AnswerRequest = channel.unary_unary(
+                '/upheld.agreements.v1.Agreements/AnswerRequest',
+                request_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.AnswerRequestRequest.SerializeToString,
+                response_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.Agreement.FromString,
+                _registered_method=True)
+        self.RecordReview = channel.unary_unary(
+                '/upheld.agreements.v1.Agreements/RecordReview',
+                request_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.RecordReviewRequest.SerializeToString,
+                response_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.Agreement.FromString,
+                _registered_method=True)
+        self.ArchiveAgreement = channel.unary_unary(
+                '/upheld.agreements.v1.Agreements/ArchiveAgreement',
+                request_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.ArchiveAgreementRequest.SerializeToString,
+                response_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.Agreement.FromString,
+                _registered_method=True)
+        self.CheckChain = channel.unary_unary(
+                '/upheld.agreements.v1.Agreements/CheckChain',
+                request_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.CheckChainRequest.SerializeToString,
+                response_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.Chain.FromString,
                 _registered_method=True)
         self.RegisterKey = channel.unary_unary(
                 '/upheld.agreements.v1.Agreements/RegisterKey',
@@ -94,10 +139,20 @@ class AgreementsStub:
                 request_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.GetReceiptRequest.SerializeToString,
                 response_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.Receipt.FromString,
                 _registered_method=True)
+        self.GetReceipts = channel.unary_unary(
+                '/upheld.agreements.v1.Agreements/GetReceipts',
+                request_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.GetReceiptsRequest.SerializeToString,
+                response_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.GetReceiptsResponse.FromString,
+                _registered_method=True)
         self.GetCheckpoint = channel.unary_unary(
                 '/upheld.agreements.v1.Agreements/GetCheckpoint',
                 request_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.GetCheckpointRequest.SerializeToString,
                 response_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.Checkpoint.FromString,
+                _registered_method=True)
+        self.GetConsistency = channel.unary_unary(
+                '/upheld.agreements.v1.Agreements/GetConsistency',
+                request_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.GetConsistencyRequest.SerializeToString,
+                response_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.Consistency.FromString,
                 _registered_method=True)
         self.ExportBundle = channel.unary_stream(
                 '/upheld.agreements.v1.Agreements/ExportBundle',
@@ -123,6 +178,26 @@ class AgreementsStub:
                 '/upheld.agreements.v1.Agreements/DiffTerms',
                 request_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.DiffTermsRequest.SerializeToString,
                 response_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.DiffTermsResponse.FromString,
+                _registered_method=True)
+        self.GetStateAt = channel.unary_unary(
+                '/upheld.agreements.v1.Agreements/GetStateAt',
+                request_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.GetStateAtRequest.SerializeToString,
+                response_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.Agreement.FromString,
+                _registered_method=True)
+        self.DiffStates = channel.unary_unary(
+                '/upheld.agreements.v1.Agreements/DiffStates',
+                request_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.DiffStatesRequest.SerializeToString,
+                response_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.DiffTermsResponse.FromString,
+                _registered_method=True)
+        self.SearchHistory = channel.unary_unary(
+                '/upheld.agreements.v1.Agreements/SearchHistory',
+                request_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.SearchHistoryRequest.SerializeToString,
+                response_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.SearchHistoryResponse.FromString,
+                _registered_method=True)
+        self.ListReads = channel.unary_unary(
+                '/upheld.agreements.v1.Agreements/ListReads',
+                request_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.ListReadsRequest.SerializeToString,
+                response_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.ListReadsResponse.FromString,
                 _registered_method=True)
         self.GetTermsInForce = channel.unary_unary(
                 '/upheld.agreements.v1.Agreements/GetTermsInForce',
@@ -163,6 +238,19 @@ class AgreementsServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CounterOffer(self, request, context):
+        """Other terms in answer to those that wait for signatures; signatures given so far are of the former version alone.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CommentOnTerms(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def SignAgreement(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -177,6 +265,51 @@ class AgreementsServicer:
 
     def TerminateAgreement(self, request, context):
         """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GiveNotice(self, request, context):
+        """It ends with its term instead of being renewed; before the notice period of the terms begins.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RequestSuspension(self, request, context):
+        """One side asks, the other confirms; until then it is a request.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RequestResumption(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AnswerRequest(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecordReview(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ArchiveAgreement(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CheckChain(self, request, context):
+        """Whether the agreements below it can hold what it promises.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -213,8 +346,22 @@ class AgreementsServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetReceipts(self, request, context):
+        """All events of an agreement in the newest checkpoint.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetCheckpoint(self, request, context):
         """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetConsistency(self, request, context):
+        """That the log of a size is the beginning of the log of a larger one.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -246,6 +393,32 @@ class AgreementsServicer:
 
     def DiffTerms(self, request, context):
         """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetStateAt(self, request, context):
+        """The whole state after any event, and what changed between two of them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DiffStates(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SearchHistory(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListReads(self, request, context):
+        """Who read the agreement.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -287,6 +460,16 @@ def add_AgreementsServicer_to_server(servicer, server):
                     request_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.WithdrawProposalRequest.FromString,
                     response_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.Agreement.SerializeToString,
             ),
+            'CounterOffer': grpc.unary_unary_rpc_method_handler(
+                    servicer.CounterOffer,
+                    request_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.CounterOfferRequest.FromString,
+                    response_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.Agreement.SerializeToString,
+            ),
+            'CommentOnTerms': grpc.unary_unary_rpc_method_handler(
+                    servicer.CommentOnTerms,
+                    request_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.CommentOnTermsRequest.FromString,
+                    response_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.Agreement.SerializeToString,
+            ),
             'SignAgreement': grpc.unary_unary_rpc_method_handler(
                     servicer.SignAgreement,
                     request_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.SignAgreementRequest.FromString,
@@ -301,6 +484,41 @@ def add_AgreementsServicer_to_server(servicer, server):
                     servicer.TerminateAgreement,
                     request_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.TerminateAgreementRequest.FromString,
                     response_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.Agreement.SerializeToString,
+            ),
+            'GiveNotice': grpc.unary_unary_rpc_method_handler(
+                    servicer.GiveNotice,
+                    request_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.GiveNoticeRequest.FromString,
+                    response_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.Agreement.SerializeToString,
+            ),
+            'RequestSuspension': grpc.unary_unary_rpc_method_handler(
+                    servicer.RequestSuspension,
+                    request_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.RequestSuspensionRequest.FromString,
+                    response_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.Agreement.SerializeToString,
+            ),
+            'RequestResumption': grpc.unary_unary_rpc_method_handler(
+                    servicer.RequestResumption,
+                    request_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.RequestResumptionRequest.FromString,
+                    response_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.Agreement.SerializeToString,
+            ),
+            'AnswerRequest': grpc.unary_unary_rpc_method_handler(
+                    servicer.AnswerRequest,
+                    request_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.AnswerRequestRequest.FromString,
+                    response_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.Agreement.SerializeToString,
+            ),
+            'RecordReview': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordReview,
+                    request_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.RecordReviewRequest.FromString,
+                    response_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.Agreement.SerializeToString,
+            ),
+            'ArchiveAgreement': grpc.unary_unary_rpc_method_handler(
+                    servicer.ArchiveAgreement,
+                    request_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.ArchiveAgreementRequest.FromString,
+                    response_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.Agreement.SerializeToString,
+            ),
+            'CheckChain': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckChain,
+                    request_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.CheckChainRequest.FromString,
+                    response_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.Chain.SerializeToString,
             ),
             'RegisterKey': grpc.unary_unary_rpc_method_handler(
                     servicer.RegisterKey,
@@ -327,10 +545,20 @@ def add_AgreementsServicer_to_server(servicer, server):
                     request_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.GetReceiptRequest.FromString,
                     response_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.Receipt.SerializeToString,
             ),
+            'GetReceipts': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetReceipts,
+                    request_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.GetReceiptsRequest.FromString,
+                    response_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.GetReceiptsResponse.SerializeToString,
+            ),
             'GetCheckpoint': grpc.unary_unary_rpc_method_handler(
                     servicer.GetCheckpoint,
                     request_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.GetCheckpointRequest.FromString,
                     response_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.Checkpoint.SerializeToString,
+            ),
+            'GetConsistency': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetConsistency,
+                    request_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.GetConsistencyRequest.FromString,
+                    response_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.Consistency.SerializeToString,
             ),
             'ExportBundle': grpc.unary_stream_rpc_method_handler(
                     servicer.ExportBundle,
@@ -356,6 +584,26 @@ def add_AgreementsServicer_to_server(servicer, server):
                     servicer.DiffTerms,
                     request_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.DiffTermsRequest.FromString,
                     response_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.DiffTermsResponse.SerializeToString,
+            ),
+            'GetStateAt': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetStateAt,
+                    request_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.GetStateAtRequest.FromString,
+                    response_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.Agreement.SerializeToString,
+            ),
+            'DiffStates': grpc.unary_unary_rpc_method_handler(
+                    servicer.DiffStates,
+                    request_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.DiffStatesRequest.FromString,
+                    response_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.DiffTermsResponse.SerializeToString,
+            ),
+            'SearchHistory': grpc.unary_unary_rpc_method_handler(
+                    servicer.SearchHistory,
+                    request_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.SearchHistoryRequest.FromString,
+                    response_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.SearchHistoryResponse.SerializeToString,
+            ),
+            'ListReads': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListReads,
+                    request_deserializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.ListReadsRequest.FromString,
+                    response_serializer=upheld_dot_agreements_dot_v1_dot_agreements__pb2.ListReadsResponse.SerializeToString,
             ),
             'GetTermsInForce': grpc.unary_unary_rpc_method_handler(
                     servicer.GetTermsInForce,
@@ -487,6 +735,60 @@ class Agreements:
             _registered_method=True)
 
     @staticmethod
+    def CounterOffer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/upheld.agreements.v1.Agreements/CounterOffer',
+            upheld_dot_agreements_dot_v1_dot_agreements__pb2.CounterOfferRequest.SerializeToString,
+            upheld_dot_agreements_dot_v1_dot_agreements__pb2.Agreement.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CommentOnTerms(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/upheld.agreements.v1.Agreements/CommentOnTerms',
+            upheld_dot_agreements_dot_v1_dot_agreements__pb2.CommentOnTermsRequest.SerializeToString,
+            upheld_dot_agreements_dot_v1_dot_agreements__pb2.Agreement.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def SignAgreement(request,
             target,
             options=(),
@@ -557,6 +859,195 @@ class Agreements:
             '/upheld.agreements.v1.Agreements/TerminateAgreement',
             upheld_dot_agreements_dot_v1_dot_agreements__pb2.TerminateAgreementRequest.SerializeToString,
             upheld_dot_agreements_dot_v1_dot_agreements__pb2.Agreement.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GiveNotice(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/upheld.agreements.v1.Agreements/GiveNotice',
+            upheld_dot_agreements_dot_v1_dot_agreements__pb2.GiveNoticeRequest.SerializeToString,
+            upheld_dot_agreements_dot_v1_dot_agreements__pb2.Agreement.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RequestSuspension(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/upheld.agreements.v1.Agreements/RequestSuspension',
+            upheld_dot_agreements_dot_v1_dot_agreements__pb2.RequestSuspensionRequest.SerializeToString,
+            upheld_dot_agreements_dot_v1_dot_agreements__pb2.Agreement.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RequestResumption(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/upheld.agreements.v1.Agreements/RequestResumption',
+            upheld_dot_agreements_dot_v1_dot_agreements__pb2.RequestResumptionRequest.SerializeToString,
+            upheld_dot_agreements_dot_v1_dot_agreements__pb2.Agreement.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AnswerRequest(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/upheld.agreements.v1.Agreements/AnswerRequest',
+            upheld_dot_agreements_dot_v1_dot_agreements__pb2.AnswerRequestRequest.SerializeToString,
+            upheld_dot_agreements_dot_v1_dot_agreements__pb2.Agreement.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordReview(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/upheld.agreements.v1.Agreements/RecordReview',
+            upheld_dot_agreements_dot_v1_dot_agreements__pb2.RecordReviewRequest.SerializeToString,
+            upheld_dot_agreements_dot_v1_dot_agreements__pb2.Agreement.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ArchiveAgreement(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/upheld.agreements.v1.Agreements/ArchiveAgreement',
+            upheld_dot_agreements_dot_v1_dot_agreements__pb2.ArchiveAgreementRequest.SerializeToString,
+            upheld_dot_agreements_dot_v1_dot_agreements__pb2.Agreement.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckChain(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/upheld.agreements.v1.Agreements/CheckChain',
+            upheld_dot_agreements_dot_v1_dot_agreements__pb2.CheckChainRequest.SerializeToString,
+            upheld_dot_agreements_dot_v1_dot_agreements__pb2.Chain.FromString,
             options,
             channel_credentials,
             insecure,
@@ -703,6 +1194,33 @@ class Agreements:
             _registered_method=True)
 
     @staticmethod
+    def GetReceipts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/upheld.agreements.v1.Agreements/GetReceipts',
+            upheld_dot_agreements_dot_v1_dot_agreements__pb2.GetReceiptsRequest.SerializeToString,
+            upheld_dot_agreements_dot_v1_dot_agreements__pb2.GetReceiptsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def GetCheckpoint(request,
             target,
             options=(),
@@ -719,6 +1237,33 @@ class Agreements:
             '/upheld.agreements.v1.Agreements/GetCheckpoint',
             upheld_dot_agreements_dot_v1_dot_agreements__pb2.GetCheckpointRequest.SerializeToString,
             upheld_dot_agreements_dot_v1_dot_agreements__pb2.Checkpoint.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetConsistency(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/upheld.agreements.v1.Agreements/GetConsistency',
+            upheld_dot_agreements_dot_v1_dot_agreements__pb2.GetConsistencyRequest.SerializeToString,
+            upheld_dot_agreements_dot_v1_dot_agreements__pb2.Consistency.FromString,
             options,
             channel_credentials,
             insecure,
@@ -854,6 +1399,114 @@ class Agreements:
             '/upheld.agreements.v1.Agreements/DiffTerms',
             upheld_dot_agreements_dot_v1_dot_agreements__pb2.DiffTermsRequest.SerializeToString,
             upheld_dot_agreements_dot_v1_dot_agreements__pb2.DiffTermsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetStateAt(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/upheld.agreements.v1.Agreements/GetStateAt',
+            upheld_dot_agreements_dot_v1_dot_agreements__pb2.GetStateAtRequest.SerializeToString,
+            upheld_dot_agreements_dot_v1_dot_agreements__pb2.Agreement.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DiffStates(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/upheld.agreements.v1.Agreements/DiffStates',
+            upheld_dot_agreements_dot_v1_dot_agreements__pb2.DiffStatesRequest.SerializeToString,
+            upheld_dot_agreements_dot_v1_dot_agreements__pb2.DiffTermsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SearchHistory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/upheld.agreements.v1.Agreements/SearchHistory',
+            upheld_dot_agreements_dot_v1_dot_agreements__pb2.SearchHistoryRequest.SerializeToString,
+            upheld_dot_agreements_dot_v1_dot_agreements__pb2.SearchHistoryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListReads(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/upheld.agreements.v1.Agreements/ListReads',
+            upheld_dot_agreements_dot_v1_dot_agreements__pb2.ListReadsRequest.SerializeToString,
+            upheld_dot_agreements_dot_v1_dot_agreements__pb2.ListReadsResponse.FromString,
             options,
             channel_credentials,
             insecure,

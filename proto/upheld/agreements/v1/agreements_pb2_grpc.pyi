@@ -35,9 +35,22 @@ class AgreementsStub:
     ReviseDraft: _grpc.UnaryUnaryMultiCallable[_agreements_pb2.ReviseDraftRequest, _agreements_pb2.Agreement]
     ProposeAgreement: _grpc.UnaryUnaryMultiCallable[_agreements_pb2.ProposeAgreementRequest, _agreements_pb2.Agreement]
     WithdrawProposal: _grpc.UnaryUnaryMultiCallable[_agreements_pb2.WithdrawProposalRequest, _agreements_pb2.Agreement]
+    CounterOffer: _grpc.UnaryUnaryMultiCallable[_agreements_pb2.CounterOfferRequest, _agreements_pb2.Agreement]
+    """Other terms in answer to those that wait for signatures; signatures given so far are of the former version alone."""
+    CommentOnTerms: _grpc.UnaryUnaryMultiCallable[_agreements_pb2.CommentOnTermsRequest, _agreements_pb2.Agreement]
     SignAgreement: _grpc.UnaryUnaryMultiCallable[_agreements_pb2.SignAgreementRequest, _agreements_pb2.Agreement]
     ProposeAmendment: _grpc.UnaryUnaryMultiCallable[_agreements_pb2.ProposeAmendmentRequest, _agreements_pb2.Agreement]
     TerminateAgreement: _grpc.UnaryUnaryMultiCallable[_agreements_pb2.TerminateAgreementRequest, _agreements_pb2.Agreement]
+    GiveNotice: _grpc.UnaryUnaryMultiCallable[_agreements_pb2.GiveNoticeRequest, _agreements_pb2.Agreement]
+    """It ends with its term instead of being renewed; before the notice period of the terms begins."""
+    RequestSuspension: _grpc.UnaryUnaryMultiCallable[_agreements_pb2.RequestSuspensionRequest, _agreements_pb2.Agreement]
+    """One side asks, the other confirms; until then it is a request."""
+    RequestResumption: _grpc.UnaryUnaryMultiCallable[_agreements_pb2.RequestResumptionRequest, _agreements_pb2.Agreement]
+    AnswerRequest: _grpc.UnaryUnaryMultiCallable[_agreements_pb2.AnswerRequestRequest, _agreements_pb2.Agreement]
+    RecordReview: _grpc.UnaryUnaryMultiCallable[_agreements_pb2.RecordReviewRequest, _agreements_pb2.Agreement]
+    ArchiveAgreement: _grpc.UnaryUnaryMultiCallable[_agreements_pb2.ArchiveAgreementRequest, _agreements_pb2.Agreement]
+    CheckChain: _grpc.UnaryUnaryMultiCallable[_agreements_pb2.CheckChainRequest, _agreements_pb2.Chain]
+    """Whether the agreements below it can hold what it promises."""
     RegisterKey: _grpc.UnaryUnaryMultiCallable[_agreements_pb2.RegisterKeyRequest, _agreements_pb2.SigningKey]
     """Keys that people sign with. A person registers and rotates their own; the organisation's administrator may revoke."""
     RotateKey: _grpc.UnaryUnaryMultiCallable[_agreements_pb2.RotateKeyRequest, _agreements_pb2.SigningKey]
@@ -45,13 +58,23 @@ class AgreementsStub:
     ListKeys: _grpc.UnaryUnaryMultiCallable[_agreements_pb2.ListKeysRequest, _agreements_pb2.ListKeysResponse]
     GetReceipt: _grpc.UnaryUnaryMultiCallable[_agreements_pb2.GetReceiptRequest, _agreements_pb2.Receipt]
     """Where an event is in the signed log."""
+    GetReceipts: _grpc.UnaryUnaryMultiCallable[_agreements_pb2.GetReceiptsRequest, _agreements_pb2.GetReceiptsResponse]
+    """All events of an agreement in the newest checkpoint."""
     GetCheckpoint: _grpc.UnaryUnaryMultiCallable[_agreements_pb2.GetCheckpointRequest, _agreements_pb2.Checkpoint]
+    GetConsistency: _grpc.UnaryUnaryMultiCallable[_agreements_pb2.GetConsistencyRequest, _agreements_pb2.Consistency]
+    """That the log of a size is the beginning of the log of a larger one."""
     ExportBundle: _grpc.UnaryStreamMultiCallable[_agreements_pb2.ExportBundleRequest, _agreements_pb2.BundlePart]
     """The whole agreement in one file that proves itself."""
     GetAgreement: _grpc.UnaryUnaryMultiCallable[_agreements_pb2.GetAgreementRequest, _agreements_pb2.Agreement]
     ListAgreements: _grpc.UnaryUnaryMultiCallable[_agreements_pb2.ListAgreementsRequest, _agreements_pb2.ListAgreementsResponse]
     GetHistory: _grpc.UnaryUnaryMultiCallable[_agreements_pb2.GetHistoryRequest, _agreements_pb2.GetHistoryResponse]
     DiffTerms: _grpc.UnaryUnaryMultiCallable[_agreements_pb2.DiffTermsRequest, _agreements_pb2.DiffTermsResponse]
+    GetStateAt: _grpc.UnaryUnaryMultiCallable[_agreements_pb2.GetStateAtRequest, _agreements_pb2.Agreement]
+    """The whole state after any event, and what changed between two of them."""
+    DiffStates: _grpc.UnaryUnaryMultiCallable[_agreements_pb2.DiffStatesRequest, _agreements_pb2.DiffTermsResponse]
+    SearchHistory: _grpc.UnaryUnaryMultiCallable[_agreements_pb2.SearchHistoryRequest, _agreements_pb2.SearchHistoryResponse]
+    ListReads: _grpc.UnaryUnaryMultiCallable[_agreements_pb2.ListReadsRequest, _agreements_pb2.ListReadsResponse]
+    """Who read the agreement."""
     GetTermsInForce: _grpc.UnaryUnaryMultiCallable[_agreements_pb2.GetTermsInForceRequest, _agreements_pb2.GetTermsInForceResponse]
     """All versions in force at some time in [from_day, to_day], as known at an instant: what the calculator judges by."""
     ValidateTerms: _grpc.UnaryUnaryMultiCallable[_agreements_pb2.ValidateTermsRequest, _agreements_pb2.ValidateTermsResponse]
@@ -64,9 +87,22 @@ class AgreementsAsyncStub(AgreementsStub):
     ReviseDraft: _aio.UnaryUnaryMultiCallable[_agreements_pb2.ReviseDraftRequest, _agreements_pb2.Agreement]  # type: ignore[assignment]
     ProposeAgreement: _aio.UnaryUnaryMultiCallable[_agreements_pb2.ProposeAgreementRequest, _agreements_pb2.Agreement]  # type: ignore[assignment]
     WithdrawProposal: _aio.UnaryUnaryMultiCallable[_agreements_pb2.WithdrawProposalRequest, _agreements_pb2.Agreement]  # type: ignore[assignment]
+    CounterOffer: _aio.UnaryUnaryMultiCallable[_agreements_pb2.CounterOfferRequest, _agreements_pb2.Agreement]  # type: ignore[assignment]
+    """Other terms in answer to those that wait for signatures; signatures given so far are of the former version alone."""
+    CommentOnTerms: _aio.UnaryUnaryMultiCallable[_agreements_pb2.CommentOnTermsRequest, _agreements_pb2.Agreement]  # type: ignore[assignment]
     SignAgreement: _aio.UnaryUnaryMultiCallable[_agreements_pb2.SignAgreementRequest, _agreements_pb2.Agreement]  # type: ignore[assignment]
     ProposeAmendment: _aio.UnaryUnaryMultiCallable[_agreements_pb2.ProposeAmendmentRequest, _agreements_pb2.Agreement]  # type: ignore[assignment]
     TerminateAgreement: _aio.UnaryUnaryMultiCallable[_agreements_pb2.TerminateAgreementRequest, _agreements_pb2.Agreement]  # type: ignore[assignment]
+    GiveNotice: _aio.UnaryUnaryMultiCallable[_agreements_pb2.GiveNoticeRequest, _agreements_pb2.Agreement]  # type: ignore[assignment]
+    """It ends with its term instead of being renewed; before the notice period of the terms begins."""
+    RequestSuspension: _aio.UnaryUnaryMultiCallable[_agreements_pb2.RequestSuspensionRequest, _agreements_pb2.Agreement]  # type: ignore[assignment]
+    """One side asks, the other confirms; until then it is a request."""
+    RequestResumption: _aio.UnaryUnaryMultiCallable[_agreements_pb2.RequestResumptionRequest, _agreements_pb2.Agreement]  # type: ignore[assignment]
+    AnswerRequest: _aio.UnaryUnaryMultiCallable[_agreements_pb2.AnswerRequestRequest, _agreements_pb2.Agreement]  # type: ignore[assignment]
+    RecordReview: _aio.UnaryUnaryMultiCallable[_agreements_pb2.RecordReviewRequest, _agreements_pb2.Agreement]  # type: ignore[assignment]
+    ArchiveAgreement: _aio.UnaryUnaryMultiCallable[_agreements_pb2.ArchiveAgreementRequest, _agreements_pb2.Agreement]  # type: ignore[assignment]
+    CheckChain: _aio.UnaryUnaryMultiCallable[_agreements_pb2.CheckChainRequest, _agreements_pb2.Chain]  # type: ignore[assignment]
+    """Whether the agreements below it can hold what it promises."""
     RegisterKey: _aio.UnaryUnaryMultiCallable[_agreements_pb2.RegisterKeyRequest, _agreements_pb2.SigningKey]  # type: ignore[assignment]
     """Keys that people sign with. A person registers and rotates their own; the organisation's administrator may revoke."""
     RotateKey: _aio.UnaryUnaryMultiCallable[_agreements_pb2.RotateKeyRequest, _agreements_pb2.SigningKey]  # type: ignore[assignment]
@@ -74,13 +110,23 @@ class AgreementsAsyncStub(AgreementsStub):
     ListKeys: _aio.UnaryUnaryMultiCallable[_agreements_pb2.ListKeysRequest, _agreements_pb2.ListKeysResponse]  # type: ignore[assignment]
     GetReceipt: _aio.UnaryUnaryMultiCallable[_agreements_pb2.GetReceiptRequest, _agreements_pb2.Receipt]  # type: ignore[assignment]
     """Where an event is in the signed log."""
+    GetReceipts: _aio.UnaryUnaryMultiCallable[_agreements_pb2.GetReceiptsRequest, _agreements_pb2.GetReceiptsResponse]  # type: ignore[assignment]
+    """All events of an agreement in the newest checkpoint."""
     GetCheckpoint: _aio.UnaryUnaryMultiCallable[_agreements_pb2.GetCheckpointRequest, _agreements_pb2.Checkpoint]  # type: ignore[assignment]
+    GetConsistency: _aio.UnaryUnaryMultiCallable[_agreements_pb2.GetConsistencyRequest, _agreements_pb2.Consistency]  # type: ignore[assignment]
+    """That the log of a size is the beginning of the log of a larger one."""
     ExportBundle: _aio.UnaryStreamMultiCallable[_agreements_pb2.ExportBundleRequest, _agreements_pb2.BundlePart]  # type: ignore[assignment]
     """The whole agreement in one file that proves itself."""
     GetAgreement: _aio.UnaryUnaryMultiCallable[_agreements_pb2.GetAgreementRequest, _agreements_pb2.Agreement]  # type: ignore[assignment]
     ListAgreements: _aio.UnaryUnaryMultiCallable[_agreements_pb2.ListAgreementsRequest, _agreements_pb2.ListAgreementsResponse]  # type: ignore[assignment]
     GetHistory: _aio.UnaryUnaryMultiCallable[_agreements_pb2.GetHistoryRequest, _agreements_pb2.GetHistoryResponse]  # type: ignore[assignment]
     DiffTerms: _aio.UnaryUnaryMultiCallable[_agreements_pb2.DiffTermsRequest, _agreements_pb2.DiffTermsResponse]  # type: ignore[assignment]
+    GetStateAt: _aio.UnaryUnaryMultiCallable[_agreements_pb2.GetStateAtRequest, _agreements_pb2.Agreement]  # type: ignore[assignment]
+    """The whole state after any event, and what changed between two of them."""
+    DiffStates: _aio.UnaryUnaryMultiCallable[_agreements_pb2.DiffStatesRequest, _agreements_pb2.DiffTermsResponse]  # type: ignore[assignment]
+    SearchHistory: _aio.UnaryUnaryMultiCallable[_agreements_pb2.SearchHistoryRequest, _agreements_pb2.SearchHistoryResponse]  # type: ignore[assignment]
+    ListReads: _aio.UnaryUnaryMultiCallable[_agreements_pb2.ListReadsRequest, _agreements_pb2.ListReadsResponse]  # type: ignore[assignment]
+    """Who read the agreement."""
     GetTermsInForce: _aio.UnaryUnaryMultiCallable[_agreements_pb2.GetTermsInForceRequest, _agreements_pb2.GetTermsInForceResponse]  # type: ignore[assignment]
     """All versions in force at some time in [from_day, to_day], as known at an instant: what the calculator judges by."""
     ValidateTerms: _aio.UnaryUnaryMultiCallable[_agreements_pb2.ValidateTermsRequest, _agreements_pb2.ValidateTermsResponse]  # type: ignore[assignment]
@@ -116,6 +162,21 @@ class AgreementsServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_agreements_pb2.Agreement, _abc.Awaitable[_agreements_pb2.Agreement]]: ...
 
     @_abc_1.abstractmethod
+    def CounterOffer(
+        self,
+        request: _agreements_pb2.CounterOfferRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_agreements_pb2.Agreement, _abc.Awaitable[_agreements_pb2.Agreement]]:
+        """Other terms in answer to those that wait for signatures; signatures given so far are of the former version alone."""
+
+    @_abc_1.abstractmethod
+    def CommentOnTerms(
+        self,
+        request: _agreements_pb2.CommentOnTermsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_agreements_pb2.Agreement, _abc.Awaitable[_agreements_pb2.Agreement]]: ...
+
+    @_abc_1.abstractmethod
     def SignAgreement(
         self,
         request: _agreements_pb2.SignAgreementRequest,
@@ -135,6 +196,58 @@ class AgreementsServicer(metaclass=_abc_1.ABCMeta):
         request: _agreements_pb2.TerminateAgreementRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_agreements_pb2.Agreement, _abc.Awaitable[_agreements_pb2.Agreement]]: ...
+
+    @_abc_1.abstractmethod
+    def GiveNotice(
+        self,
+        request: _agreements_pb2.GiveNoticeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_agreements_pb2.Agreement, _abc.Awaitable[_agreements_pb2.Agreement]]:
+        """It ends with its term instead of being renewed; before the notice period of the terms begins."""
+
+    @_abc_1.abstractmethod
+    def RequestSuspension(
+        self,
+        request: _agreements_pb2.RequestSuspensionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_agreements_pb2.Agreement, _abc.Awaitable[_agreements_pb2.Agreement]]:
+        """One side asks, the other confirms; until then it is a request."""
+
+    @_abc_1.abstractmethod
+    def RequestResumption(
+        self,
+        request: _agreements_pb2.RequestResumptionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_agreements_pb2.Agreement, _abc.Awaitable[_agreements_pb2.Agreement]]: ...
+
+    @_abc_1.abstractmethod
+    def AnswerRequest(
+        self,
+        request: _agreements_pb2.AnswerRequestRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_agreements_pb2.Agreement, _abc.Awaitable[_agreements_pb2.Agreement]]: ...
+
+    @_abc_1.abstractmethod
+    def RecordReview(
+        self,
+        request: _agreements_pb2.RecordReviewRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_agreements_pb2.Agreement, _abc.Awaitable[_agreements_pb2.Agreement]]: ...
+
+    @_abc_1.abstractmethod
+    def ArchiveAgreement(
+        self,
+        request: _agreements_pb2.ArchiveAgreementRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_agreements_pb2.Agreement, _abc.Awaitable[_agreements_pb2.Agreement]]: ...
+
+    @_abc_1.abstractmethod
+    def CheckChain(
+        self,
+        request: _agreements_pb2.CheckChainRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_agreements_pb2.Chain, _abc.Awaitable[_agreements_pb2.Chain]]:
+        """Whether the agreements below it can hold what it promises."""
 
     @_abc_1.abstractmethod
     def RegisterKey(
@@ -174,11 +287,27 @@ class AgreementsServicer(metaclass=_abc_1.ABCMeta):
         """Where an event is in the signed log."""
 
     @_abc_1.abstractmethod
+    def GetReceipts(
+        self,
+        request: _agreements_pb2.GetReceiptsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_agreements_pb2.GetReceiptsResponse, _abc.Awaitable[_agreements_pb2.GetReceiptsResponse]]:
+        """All events of an agreement in the newest checkpoint."""
+
+    @_abc_1.abstractmethod
     def GetCheckpoint(
         self,
         request: _agreements_pb2.GetCheckpointRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_agreements_pb2.Checkpoint, _abc.Awaitable[_agreements_pb2.Checkpoint]]: ...
+
+    @_abc_1.abstractmethod
+    def GetConsistency(
+        self,
+        request: _agreements_pb2.GetConsistencyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_agreements_pb2.Consistency, _abc.Awaitable[_agreements_pb2.Consistency]]:
+        """That the log of a size is the beginning of the log of a larger one."""
 
     @_abc_1.abstractmethod
     def ExportBundle(
@@ -215,6 +344,36 @@ class AgreementsServicer(metaclass=_abc_1.ABCMeta):
         request: _agreements_pb2.DiffTermsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_agreements_pb2.DiffTermsResponse, _abc.Awaitable[_agreements_pb2.DiffTermsResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def GetStateAt(
+        self,
+        request: _agreements_pb2.GetStateAtRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_agreements_pb2.Agreement, _abc.Awaitable[_agreements_pb2.Agreement]]:
+        """The whole state after any event, and what changed between two of them."""
+
+    @_abc_1.abstractmethod
+    def DiffStates(
+        self,
+        request: _agreements_pb2.DiffStatesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_agreements_pb2.DiffTermsResponse, _abc.Awaitable[_agreements_pb2.DiffTermsResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def SearchHistory(
+        self,
+        request: _agreements_pb2.SearchHistoryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_agreements_pb2.SearchHistoryResponse, _abc.Awaitable[_agreements_pb2.SearchHistoryResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ListReads(
+        self,
+        request: _agreements_pb2.ListReadsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_agreements_pb2.ListReadsResponse, _abc.Awaitable[_agreements_pb2.ListReadsResponse]]:
+        """Who read the agreement."""
 
     @_abc_1.abstractmethod
     def GetTermsInForce(

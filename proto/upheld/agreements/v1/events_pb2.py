@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from upheld.agreements.v1 import terms_pb2 as upheld_dot_agreements_dot_v1_dot_terms__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!upheld/agreements/v1/events.proto\x12\x14upheld.agreements.v1\x1a upheld/agreements/v1/terms.proto\"\x98\x01\n\x12\x41greementActivated\x12\x14\n\x0c\x61greement_id\x18\x01 \x01(\t\x12\x15\n\rterms_version\x18\x02 \x01(\x05\x12*\n\x05terms\x18\x03 \x01(\x0b\x32\x1b.upheld.agreements.v1.Terms\x12\x14\n\x0c\x65\x66\x66\x65\x63tive_on\x18\x04 \x01(\t\x12\x13\n\x0brecorded_at\x18\x05 \x01(\t\"\xa6\x01\n\x10\x41greementAmended\x12\x14\n\x0c\x61greement_id\x18\x01 \x01(\t\x12\x15\n\rterms_version\x18\x02 \x01(\x05\x12*\n\x05terms\x18\x03 \x01(\x0b\x32\x1b.upheld.agreements.v1.Terms\x12\x14\n\x0c\x65\x66\x66\x65\x63tive_on\x18\x04 \x01(\t\x12\x13\n\x0brecorded_at\x18\x05 \x01(\t\x12\x0e\n\x06reason\x18\x06 \x01(\t\"j\n\x0e\x41greementEnded\x12\x14\n\x0c\x61greement_id\x18\x01 \x01(\t\x12\x10\n\x08last_day\x18\x02 \x01(\t\x12\x0b\n\x03how\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x13\n\x0brecorded_at\x18\x05 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!upheld/agreements/v1/events.proto\x12\x14upheld.agreements.v1\x1a upheld/agreements/v1/terms.proto\"\x98\x01\n\x12\x41greementActivated\x12\x14\n\x0c\x61greement_id\x18\x01 \x01(\t\x12\x15\n\rterms_version\x18\x02 \x01(\x05\x12*\n\x05terms\x18\x03 \x01(\x0b\x32\x1b.upheld.agreements.v1.Terms\x12\x14\n\x0c\x65\x66\x66\x65\x63tive_on\x18\x04 \x01(\t\x12\x13\n\x0brecorded_at\x18\x05 \x01(\t\"\xa6\x01\n\x10\x41greementAmended\x12\x14\n\x0c\x61greement_id\x18\x01 \x01(\t\x12\x15\n\rterms_version\x18\x02 \x01(\x05\x12*\n\x05terms\x18\x03 \x01(\x0b\x32\x1b.upheld.agreements.v1.Terms\x12\x14\n\x0c\x65\x66\x66\x65\x63tive_on\x18\x04 \x01(\t\x12\x13\n\x0brecorded_at\x18\x05 \x01(\t\x12\x0e\n\x06reason\x18\x06 \x01(\t\"j\n\x0e\x41greementEnded\x12\x14\n\x0c\x61greement_id\x18\x01 \x01(\t\x12\x10\n\x08last_day\x18\x02 \x01(\t\x12\x0b\n\x03how\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x13\n\x0brecorded_at\x18\x05 \x01(\t\"t\n\x12\x41greementSuspended\x12\x14\n\x0c\x61greement_id\x18\x01 \x01(\t\x12\x11\n\tfirst_day\x18\x02 \x01(\t\x12\x10\n\x08last_day\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x13\n\x0brecorded_at\x18\x05 \x01(\t\"O\n\x10\x41greementRenewed\x12\x14\n\x0c\x61greement_id\x18\x01 \x01(\t\x12\x10\n\x08last_day\x18\x02 \x01(\t\x12\x13\n\x0brecorded_at\x18\x03 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,4 +38,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AGREEMENTAMENDED']._serialized_end=415
   _globals['_AGREEMENTENDED']._serialized_start=417
   _globals['_AGREEMENTENDED']._serialized_end=523
+  _globals['_AGREEMENTSUSPENDED']._serialized_start=525
+  _globals['_AGREEMENTSUSPENDED']._serialized_end=641
+  _globals['_AGREEMENTRENEWED']._serialized_start=643
+  _globals['_AGREEMENTRENEWED']._serialized_end=722
 # @@protoc_insertion_point(module_scope)

@@ -44,6 +44,11 @@ class Terms(_message.Message):
     HARD_CLOSE_AFTER_DAYS_FIELD_NUMBER: _builtins.int
     DISPUTES_FIELD_NUMBER: _builtins.int
     PERIOD_FIELD_NUMBER: _builtins.int
+    RENEWAL_FIELD_NUMBER: _builtins.int
+    REVIEW_EVERY_FIELD_NUMBER: _builtins.int
+    UNDERPINNING_FIELD_NUMBER: _builtins.int
+    THIRD_PARTIES_FIELD_NUMBER: _builtins.int
+    RESPONSIBILITIES_FIELD_NUMBER: _builtins.int
     title: _builtins.str
     zone: _builtins.str
     """IANA name; every period boundary is a civil time in it"""
@@ -59,6 +64,8 @@ class Terms(_message.Message):
     """0: never"""
     disputes: _builtins.str
     """whose reading counts: "provider", "customer", "either-down", "both-down" or "auditor"; empty: "provider" """
+    review_every: _builtins.str
+    """"month", "quarter", "half-year" or "year"; empty: no reviews are due"""
     @_builtins.property
     def parties(self) -> _containers.RepeatedCompositeFieldContainer[Global___Party]: ...
     @_builtins.property
@@ -83,6 +90,16 @@ class Terms(_message.Message):
     def period(self) -> Global___AgreementPeriod:
         """absent: calendar months"""
 
+    @_builtins.property
+    def renewal(self) -> Global___Renewal:
+        """absent: the term ends"""
+
+    @_builtins.property
+    def underpinning(self) -> _containers.RepeatedCompositeFieldContainer[Global___Support]: ...
+    @_builtins.property
+    def third_parties(self) -> _containers.RepeatedCompositeFieldContainer[Global___ThirdParty]: ...
+    @_builtins.property
+    def responsibilities(self) -> _containers.RepeatedCompositeFieldContainer[Global___Activity]: ...
     def __init__(
         self,
         *,
@@ -104,10 +121,15 @@ class Terms(_message.Message):
         hard_close_after_days: _builtins.int = ...,
         disputes: _builtins.str = ...,
         period: Global___AgreementPeriod | None = ...,
+        renewal: Global___Renewal | None = ...,
+        review_every: _builtins.str = ...,
+        underpinning: _abc.Iterable[Global___Support] | None = ...,
+        third_parties: _abc.Iterable[Global___ThirdParty] | None = ...,
+        responsibilities: _abc.Iterable[Global___Activity] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["credit", b"credit", "period", b"period"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["credit", b"credit", "period", b"period", "renewal", b"renewal"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["auditors", b"auditors", "calendars", b"calendars", "close_after_days", b"close_after_days", "credit", b"credit", "disputes", b"disputes", "effective_on", b"effective_on", "ends_on", b"ends_on", "exclusion_classes", b"exclusion_classes", "hard_close_after_days", b"hard_close_after_days", "maintenance", b"maintenance", "objectives", b"objectives", "parties", b"parties", "period", b"period", "recurring_maintenance", b"recurring_maintenance", "services", b"services", "title", b"title", "warn_at_percent", b"warn_at_percent", "zone", b"zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["auditors", b"auditors", "calendars", b"calendars", "close_after_days", b"close_after_days", "credit", b"credit", "disputes", b"disputes", "effective_on", b"effective_on", "ends_on", b"ends_on", "exclusion_classes", b"exclusion_classes", "hard_close_after_days", b"hard_close_after_days", "maintenance", b"maintenance", "objectives", b"objectives", "parties", b"parties", "period", b"period", "recurring_maintenance", b"recurring_maintenance", "renewal", b"renewal", "responsibilities", b"responsibilities", "review_every", b"review_every", "services", b"services", "third_parties", b"third_parties", "title", b"title", "underpinning", b"underpinning", "warn_at_percent", b"warn_at_percent", "zone", b"zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -319,6 +341,121 @@ class RecurringMaintenance(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RecurringMaintenance: _TypeAlias = RecurringMaintenance  # noqa: Y015
+
+@_typing.final
+class Renewal(_message.Message):
+    """At its end the term goes on for so many months, unless notice was given so many days before."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MONTHS_FIELD_NUMBER: _builtins.int
+    NOTICE_DAYS_FIELD_NUMBER: _builtins.int
+    months: _builtins.int
+    notice_days: _builtins.int
+    def __init__(
+        self,
+        *,
+        months: _builtins.int = ...,
+        notice_days: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["months", b"months", "notice_days", b"notice_days"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Renewal: _TypeAlias = Renewal  # noqa: Y015
+
+@_typing.final
+class Support(_message.Message):
+    """An objective rests on another agreement's: an underpinning contract or an internal operational agreement."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OBJECTIVE_FIELD_NUMBER: _builtins.int
+    AGREEMENT_ID_FIELD_NUMBER: _builtins.int
+    SUPPORTING_OBJECTIVE_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    objective: _builtins.str
+    agreement_id: _builtins.str
+    supporting_objective: _builtins.str
+    kind: _builtins.str
+    def __init__(
+        self,
+        *,
+        objective: _builtins.str = ...,
+        agreement_id: _builtins.str = ...,
+        supporting_objective: _builtins.str = ...,
+        kind: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_id", b"agreement_id", "kind", b"kind", "objective", b"objective", "supporting_objective", b"supporting_objective"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Support: _TypeAlias = Support  # noqa: Y015
+
+@_typing.final
+class ThirdParty(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANISATION_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    ROLE_FIELD_NUMBER: _builtins.int
+    organisation: _builtins.str
+    name: _builtins.str
+    role: _builtins.str
+    def __init__(
+        self,
+        *,
+        organisation: _builtins.str = ...,
+        name: _builtins.str = ...,
+        role: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "organisation", b"organisation", "role", b"role"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ThirdParty: _TypeAlias = ThirdParty  # noqa: Y015
+
+@_typing.final
+class Activity(_message.Message):
+    """Who does what, by organisation id: a line of the responsibility matrix."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACTIVITY_FIELD_NUMBER: _builtins.int
+    RESPONSIBLE_FIELD_NUMBER: _builtins.int
+    ACCOUNTABLE_FIELD_NUMBER: _builtins.int
+    CONSULTED_FIELD_NUMBER: _builtins.int
+    INFORMED_FIELD_NUMBER: _builtins.int
+    activity: _builtins.str
+    accountable: _builtins.str
+    @_builtins.property
+    def responsible(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def consulted(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def informed(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        activity: _builtins.str = ...,
+        responsible: _abc.Iterable[_builtins.str] | None = ...,
+        accountable: _builtins.str = ...,
+        consulted: _abc.Iterable[_builtins.str] | None = ...,
+        informed: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accountable", b"accountable", "activity", b"activity", "consulted", b"consulted", "informed", b"informed", "responsible", b"responsible"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Activity: _TypeAlias = Activity  # noqa: Y015
 
 @_typing.final
 class Party(_message.Message):
