@@ -19,14 +19,14 @@ from services.transparency.note import BadNote, Checkpoint, VerifierKey, parse_c
 from services.vocabulary.errors import Unavailable
 
 STREAM = "UPHELD_CHECKPOINTS"
-_SUBJECTS = "upheld.*.checkpoint"
+_SUBJECTS = "upheld.log.*.checkpoint"
 _LOOK_EVERY_S = 30.0
 _AGAIN_AFTER_S = 1.0
 
 
 def checkpoint_subject(service: str) -> str:
     """Where each new checkpoint is told; the stream UPHELD_CHECKPOINTS keeps the last one."""
-    return f"upheld.{service}.checkpoint"
+    return f"upheld.log.{service}.checkpoint"
 
 
 class CheckpointPublisher:
@@ -49,7 +49,7 @@ class CheckpointPublisher:
             try:
                 await self._publish_newest()
             except (NatsError, Unavailable, TimeoutError) as error:
-                self._log.warning("a checkpoint was not published, will try again", error=repr(error))
+                self._log.warning("a checkpoint was not published, will try again", error=str(error) or repr(error))
                 await asyncio.sleep(_AGAIN_AFTER_S)
             else:
                 await self._wait()

@@ -45,7 +45,7 @@ _AGREEMENTS_SHOWN = 50
 _REPORTS_SHOWN = 60
 _PATIENCE_S = 5.0
 _DUE_EVERY_S = 1.0
-_ISSUED_WITHIN_S = 3.0
+_ISSUED_WITHIN_S = _PATIENCE_S + 2 * _DUE_EVERY_S
 _LOOKED_AT_EVERY_S = 0.05
 
 
@@ -89,10 +89,11 @@ class Overview:
 class Reports:
     """What people and programs ask of reporting. Whatever a caller may not know of is `ReportNotFound`."""
 
-    def __init__(self, *, views: Views, measuring: Measuring, clock: Clock) -> None:
+    def __init__(self, *, views: Views, measuring: Measuring, clock: Clock, issued_within_s: float = _ISSUED_WITHIN_S) -> None:
         self._views = views
         self._measuring = measuring
         self._clock = clock
+        self._issued_within_s = issued_within_s
 
     async def get(self, caller: Caller, agreement_id: str, period: str, revision: int | None = None) -> Answer:
         """The issued report, the newest unless a revision is named; for a period that is not closed the provisional one, made now.
@@ -102,7 +103,7 @@ class Reports:
         """
         asked = parse_period(period, place="period")
         agreement = await self._seen(caller, agreement_id)
-        until = monotonic() + _ISSUED_WITHIN_S
+        until = monotonic() + self._issued_within_s
         while True:
             try:
                 return await self._report(agreement, asked, revision)

@@ -188,6 +188,9 @@ def test_each_checkpoint_is_told_on_the_bus_and_the_last_is_kept_there(tmp_path:
             heard.append(message.data.decode())  # type: ignore[attr-defined]
 
         await broker.subscribe(checkpoint_subject(NAME), hear)
+        others = {"events": "upheld.house.*.*", "ingest": "upheld.ingest.>", "dead": "upheld.deadletter.>"}
+        for other, subjects in others.items():
+            await broker.jetstream.add_stream(name=other, subjects=[subjects])
         for size in (1, 2, 3):
             await opened.append(1)
             await until(lambda size=size: bool(heard) and sizes(heard)[-1] == size)  # type: ignore[misc]

@@ -117,7 +117,7 @@ async def room(
             database=database,
             views=read,
             issuer=issuer,
-            reports=Reports(views=read, measuring=Silent(), clock=clock),
+            reports=Reports(views=read, measuring=Silent(), clock=clock, issued_within_s=0.3),
             handlers=bus.handlers(database, issuer.poke),
             projection=Projection("reporting", database, views.report_issued),
         )

@@ -21,6 +21,7 @@ from services.vocabulary.errors import Invalid, NotFound, Unavailable
 from tests.reporting import given
 from tests.reporting.room import LOG, Room, caller, room
 
+JUNE_12 = datetime(2026, 6, 12, 10, tzinfo=UTC)
 LATE = given.Outage(start="2026-03-20T10:00:00Z", end="2026-03-20T10:20:00Z")
 
 
@@ -263,7 +264,7 @@ class Answering:
 
 async def with_measuring(on: Room, measuring: Measuring) -> Reports:
     await on.hear(given.activated(), given.closed(given.may()))
-    return Reports(views=on.views, measuring=measuring, clock=MovableClock(datetime(2026, 6, 12, 10, tzinfo=UTC)))
+    return Reports(views=on.views, measuring=measuring, clock=MovableClock(JUNE_12), issued_within_s=0.3)
 
 
 def test_a_running_month_is_answered_to_date_and_kept_nowhere(settings_sqlite: Settings) -> None:
@@ -307,7 +308,7 @@ def test_the_running_quarter_is_the_one_that_is_asked_of_measurement(settings_sq
             noon = "2026-06-12T10:00:00Z"
             running = given.assessment("2026-Q2", [given.availability("2026-Q2", (), until=noon)], until=noon)
             measuring = Answering(assessment(running))
-            reports = Reports(views=on.views, measuring=measuring, clock=MovableClock(datetime(2026, 6, 12, 10, tzinfo=UTC)))
+            reports = Reports(views=on.views, measuring=measuring, clock=MovableClock(JUNE_12), issued_within_s=0.3)
             overview = (await reports.overviews(caller(given.CUSTOMER)))[0]
             assert overview.running is not None
             assert (overview.running.period, [each.period for each in overview.closed]) == ("2026-Q2", ["2026-Q1"])
@@ -332,7 +333,7 @@ def test_the_cycle_of_the_version_in_force_today_says_what_runs(settings_sqlite:
             for day in (date(2026, 6, 30), date(2026, 7, 1)):
                 measuring = Asked(asked)
                 clock = MovableClock(datetime.combine(day, time(12), tzinfo=UTC))
-                await Reports(views=on.views, measuring=measuring, clock=clock).overviews(caller(given.CUSTOMER))
+                await Reports(views=on.views, measuring=measuring, clock=clock, issued_within_s=0.3).overviews(caller(given.CUSTOMER))
             assert asked == ["2026-06", "2026-Q3"]
 
     asyncio.run(scenario())
