@@ -64,7 +64,7 @@ def matches(*, smoke: bool) -> list[Match]:
     databases: dict[str, ReadySettings] = {"SQLite": lambda folder: Settings(data=folder, database_url="")}
     if not missing_reason():
         databases["PostgreSQL"] = lambda folder: Settings(data=folder, database_url=postgres_url(durable=True))
-    manners = (("one after the other", 1, 20 if smoke else 1_000), (f"{TOGETHER} at once", TOGETHER, 2 if smoke else 150))
+    manners = (("one after the other", 1, 5 if smoke else 1_000), (f"{TOGETHER} at once", TOGETHER, 2 if smoke else 150))
     appends = [
         _match(f"bare appends {manner}, {database}", ready, _appending(at_once, each), at_once * each)
         for database, ready in databases.items()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
+from urllib.parse import urlencode
 from uuid import UUID
 
 from services.agreements.agreement import Agreement
@@ -22,6 +23,8 @@ from services.chassis.sealer import NotSealedYet, SealedLog
 from services.transparency.bundle import Bundle, Log, Node, read_log, write
 from services.vocabulary.errors import NotFound, Unavailable
 from services.vocabulary.period import instant_of, instant_text
+
+NAME, MEASUREMENT = "agreements", "measurement"
 
 
 class Files(Protocol):
@@ -52,24 +55,32 @@ class BundleExport:
         self._measurement = measurement
         self._clock = clock
 
-    async def bundle(self, agreement_id: UUID, *, context: Context) -> bytes:
-        """Refuses with `AgreementNotFound`, with `NotSealedYet` what is not in the log yet, and with `Unavailable` without measurement."""
+    async def bundle(self, agreement_id: UUID, *, since: Mapping[str, Sequence[int]] | None = None, context: Context) -> bytes:
+        """`since`: earlier sizes of the logs, by service, that they shall be shown to have grown from.
+
+        Refuses with `AgreementNotFound`, with `NotSealedYet` what is not in the log yet, and with `Unavailable` without measurement.
+        """
+        asked = since or {}
         seen = await self._agreements.get(agreement_id, context=context)
         terms = seen.terms or seen.pending
         assert terms is not None, "without a day there are always terms to show"
         streams = [agreement_id, *(keyring_id(party.organisation) for party in terms.terms.parties)]
-        log = await log_part(self._sealed, self._store, streams, keys=self._signer.known, rotations=self._signer.rotations)
+        keys, rotations = self._signer.known, self._signer.rotations
+        log = await log_part(self._sealed, self._store, streams, keys=keys, rotations=rotations, since=asked.get(NAME, ()))
         if log.stream(agreement_id) is None:
             raise NotSealedYet("the history is not in the log yet")
-        figures, evidence = await self._figures(agreement_id)
+        figures, evidence = await self._figures(agreement_id, asked.get(MEASUREMENT, ()))
         now = instant_text(instant_of(self._clock.now()))
         return await asyncio.to_thread(_written, agreement_id, now, log, figures, evidence)
 
-    async def _figures(self, agreement_id: UUID) -> tuple[Log | None, Sequence[dict[str, Node]]]:
+    async def _figures(self, agreement_id: UUID, since: Sequence[int]) -> tuple[Log | None, Sequence[dict[str, Node]]]:
         """None: nothing has been in force yet, or nothing of it is sealed."""
         try:
-            part = json.loads(await self._measurement.get(f"/v1/assessments/{agreement_id}/bundle-part"))
+            query = urlencode([("since", size) for size in since])
+            part = json.loads(await self._measurement.get(f"/v1/assessments/{agreement_id}/bundle-part?{query}".rstrip("?")))
         except NotFound:
+            if since:
+                raise NotSealedYet(f"measurement has no log that has grown from {', '.join(map(str, since))} events") from None
             return None, ()
         except ValueError as fault:
             raise Unavailable("measurement answered something else than its part of the bundle") from fault

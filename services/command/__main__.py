@@ -333,15 +333,20 @@ def simulate(
 @app.command("export")
 def export_agreement(
     agreement: Annotated[str, typer.Argument(help="The agreement's id.")],
-    file: Annotated[Path, typer.Option("--out", "-o", dir_okay=False, help="The file to write.")],
+    file: Annotated[Path, typer.Option("--out", dir_okay=False, help="The file to write.")],
+    since: Annotated[
+        list[Path] | None,
+        typer.Option(exists=True, dir_okay=False, help="A checkpoint kept from before: the file shows that the log only grew. Repeat."),
+    ] = None,
     url: UrlOption = "",
     token: TokenOption = "",
-    organisation: Annotated[str, typer.Option("--organisation", help="Whom the local issuer's token speaks for.")] = "",
+    organisation: OrganisationOption = "",
 ) -> None:
     """Write an agreement with its whole history into one file that proves itself."""
-    from services.command.proof import export, write
+    from services.command.proof import export, sizes_of, write
 
-    content = asked(lambda client: export(client, agreement), url=url, token=token, organisation=organisation, roles=READING)
+    earlier = refusing(lambda: sizes_of(since or []))
+    content = asked(lambda client: export(client, agreement, since=earlier), url=url, token=token, organisation=organisation, roles=READING)
     refusing(lambda: write(file, content))
     out.print(f"{file}: {len(content)} bytes; upheld verify checks it by the key of the log", markup=False, soft_wrap=True)
 

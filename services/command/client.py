@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -46,7 +46,7 @@ class Client:
         """The same origin, somebody else."""
         return Client(self._http, token)
 
-    async def get(self, path: str, **query: str) -> Answer:
+    async def get(self, path: str, **query: str | Sequence[str]) -> Answer:
         return await self._send("GET", path, query=query)
 
     async def post(
@@ -89,7 +89,13 @@ class Client:
         return await self._send(method, path, query=query, content=content, headers=headers)
 
     async def _send(
-        self, method: str, path: str, *, query: Mapping[str, str], content: bytes | None = None, headers: Mapping[str, bytes] | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str | Sequence[str]],
+        content: bytes | None = None,
+        headers: Mapping[str, bytes] | None = None,
     ) -> Answer:
         sent = [(b"Authorization", f"Bearer {self._token}".encode()), *((name.encode(), value) for name, value in (headers or {}).items())]
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -38,22 +38,25 @@ class BundleParts:
         self._sealed = sealed
         self._signer = signer
 
-    async def part(self, agreement_id: str, *, caller: Caller) -> Mapping[str, Node]:
-        """ "log" is None while nothing of it is sealed. Refuses with `AgreementNotFound`."""
+    async def part(self, agreement_id: str, *, since: Sequence[int] = (), caller: Caller) -> Mapping[str, Node]:
+        """ "log" is None while nothing of it is sealed; `since` as in `log_part`. Refuses with `AgreementNotFound` and `NotSealedYet`."""
         agreement = await self._measurement.visible(agreement_id, caller)
         closed = await self._database.read(lambda each: _closed(each, agreement.id))
         streams = [party_facts.stream_of(agreement.id), *(judgement.stream_of(agreement.id, period) for period in closed)]
-        log = await self._log(streams)
+        log = await self._log(streams, since)
         if log is None:
             return {"log": None, "evidence": []}
         stated = statements_of(log, agreement.id)
         found = [await self._evidence(agreement, statements[-1]) for statements in stated.values()]
         return {"log": log_node(log), "evidence": [each for each in found if each is not None]}
 
-    async def _log(self, streams: list[UUID]) -> Log | None:
+    async def _log(self, streams: Sequence[UUID], since: Sequence[int]) -> Log | None:
+        keys, rotations = self._signer.known, self._signer.rotations
         try:
-            return await log_part(self._sealed, self._store, streams, keys=self._signer.known, rotations=self._signer.rotations)
+            return await log_part(self._sealed, self._store, streams, keys=keys, rotations=rotations, since=since)
         except NotSealedYet:
+            if since:
+                raise
             return None
 
     async def _evidence(self, agreement: Agreement, statement: Statement) -> Node:

@@ -71,13 +71,14 @@ class Stream:
 @dataclass(frozen=True, kw_only=True)
 class Log:
     """One service's part: `checkpoint` is a note with its cosignatures, `keys` the verifier keys it has had, `rotations` the notes by which
-    each was followed by the next."""
+    each was followed by the next. `since` shows of earlier sizes that the log only grew; it is written only where that was asked."""
 
     name: str
     keys: tuple[str, ...]
     rotations: tuple[str, ...]
     checkpoint: str
     streams: tuple[Stream, ...]
+    since: Mapping[int, tuple[bytes, ...]] = field(default_factory=dict)
 
     def stream(self, wanted: UUID) -> Stream | None:
         return next((each for each in self.streams if each.id == wanted), None)
@@ -156,18 +157,21 @@ def log_node(log: Log) -> Node:
             }
             for stream in log.streams
         ],
+        **({"since": {str(size): _encoded(proof) for size, proof in log.since.items()}} if log.since else {}),
     }
 
 
 def read_log(node: Node, place: str) -> Log:
     """Refuses with `BadBundle`."""
-    fields = _fields(node, place, "name", "keys", "rotations", "checkpoint", "streams")
+    since = _mapping(node, place).get("since")
+    fields = _fields(node, place, "name", "keys", "rotations", "checkpoint", "streams", *([] if since is None else ["since"]))
     return Log(
         name=_text(fields["name"], f"{place}.name"),
         keys=_each(fields["keys"], f"{place}.keys", _text),
         rotations=_each(fields["rotations"], f"{place}.rotations", _text),
         checkpoint=_text(fields["checkpoint"], f"{place}.checkpoint"),
         streams=_each(fields["streams"], f"{place}.streams", _stream),
+        since={} if since is None else _since(since, f"{place}.since"),
     )
 
 
@@ -217,6 +221,13 @@ def _people(node: Node, place: str) -> Mapping[str, bytes]:
     if not found or any(len(key) != KEY_BYTES for key in found.values()):
         raise BadBundle(place, f"must hold keys of {KEY_BYTES} bytes")
     return found
+
+
+def _since(node: Node, place: str) -> Mapping[int, tuple[bytes, ...]]:
+    sizes = _mapping(node, place)
+    if not sizes or any(str(int(size)) != size for size in sizes if size.isdecimal()) or not all(map(str.isdecimal, sizes)):
+        raise BadBundle(place, "must be by earlier sizes of the log")
+    return {int(size): _each(proof, f"{place}[{size}]", decoded) for size, proof in sizes.items()}
 
 
 def _event(node: Node, place: str) -> StoredEvent:

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from services.transparency.bundle import Bundle, Log, StoredEvent, Stream
 from services.transparency.heads import HeadsRoot, is_head, parse_heads
-from services.transparency.merkle import leaf_hash, verify_inclusion
+from services.transparency.merkle import leaf_hash, verify_consistency, verify_inclusion
 from services.transparency.note import (
     ED25519,
     BadNote,
@@ -199,8 +199,17 @@ def _kept(log: Log, checkpoint: Checkpoint, trusted: Collection[VerifierKey], no
                 else failed("kept-checkpoint", log.name, f"says of the same {kept.size} events something else: the log was forked")
             )
         else:
-            rule = f"is of {kept.size} events: that the bundle's {checkpoint.size} begin with them is for the log to show, not for a bundle"
-            yield notice("kept-checkpoint", log.name, rule)
+            yield _grown(log, kept, checkpoint)
+
+
+def _grown(log: Log, kept: Checkpoint, checkpoint: Checkpoint) -> Check:
+    proof = log.since.get(kept.size)
+    if proof is None:
+        rule = f"is of {kept.size} events: a bundle exported with --since of it shows that the log's {checkpoint.size} begin with them"
+        return notice("kept-checkpoint", log.name, rule)
+    if not verify_consistency(kept.size, checkpoint.size, proof, kept.root, checkpoint.root):
+        return failed("kept-checkpoint", log.name, f"its {kept.size} events are not the beginning of the bundle's {checkpoint.size}")
+    return ok("kept-checkpoint", log.name, f"its {kept.size} events are the beginning of the bundle's {checkpoint.size}")
 
 
 def _streams(log: Log, checkpoint: Checkpoint, heads: HeadsRoot) -> Iterator[Check]:

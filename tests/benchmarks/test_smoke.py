@@ -35,7 +35,8 @@ def test_every_benchmark_prints_its_ratio() -> None:
             for peer in ("the bare library", raw)
         ),
         *(
-            f"commands {manner}, {database}, sealed, against not sealed"
+            f"{what} {manner}, {database}, sealed, against not sealed"
+            for what in ("bare appends", "agreements drafted")
             for database in databases
             for manner in ("one after the other", "32 at once")
         ),

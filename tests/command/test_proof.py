@@ -15,7 +15,7 @@ from services.command.verification import Report, trust_in, verify_bundle
 from services.transparency.bundle import MEDIA_TYPE, Bundle, canonical, encoded, read
 from services.vocabulary.identity import Role
 from tests.command.cli import CUSTOMER, HEAD, PROVIDER, agreed, invoke, person, upheld
-from tests.journeys.people import Json, until
+from tests.journeys.people import Json, Person, until
 from tests.journeys.processes import Reach, one_process
 from tests.signing import signer
 
@@ -75,6 +75,7 @@ class Exported:
     agreement_id: str
     file: Path
     keys: tuple[str, str]
+    kept: tuple[Path, Path]
 
     @property
     def bundle(self) -> Bundle:
@@ -108,6 +109,11 @@ def exported() -> Iterator[Exported]:
             },
         )
         customer.post(f"/v1/exclusions/{claimed['id']}/approval", {"reason": "agreed"})
+        until(lambda: customer.ask("GET", f"/v1/agreements/{agreement_id}/receipts").status_code, lambda status: status == 200)
+        kept = (checkpoint_of("agreements", customer), checkpoint_of("measurement", customer))
+        version = customer.get(f"/v1/agreements/{agreement_id}")["version"]
+        customer.post(f"/v1/agreements/{agreement_id}/comments", {"place": "title", "text": "Payments in and out"}, version=version)
+        until(lambda: customer.ask("GET", "/v1/log/agreements/checkpoint").text, lambda told: told != kept[0].read_text())
         path = f"/v1/assessments/{agreement_id}"
         for period in ("2026-04", "2026-05"):
             provider.post(f"{path}/{period}/close")
@@ -117,13 +123,39 @@ def exported() -> Iterator[Exported]:
         file = reach.data / "agreement.bundle.json"
         keys = tuple(customer.get(f"/v1/log/{service}/key")["keys"][-1] for service in ("agreements", "measurement"))
 
-        def part() -> int:
-            return len(customer.get(f"{path}/bundle-part")["log"]["streams"][0]["events"])
+        def sealed() -> set[str]:
+            log = customer.get(f"{path}/bundle-part")["log"]
+            return {event["name"] for stream in log["streams"] for event in stream["events"]}
 
-        until(part, lambda events: events >= 2)
-        done = invoke("export", agreement_id, "-o", file, "--organisation", CUSTOMER, environment=reach.environment)
+        until(sealed, lambda names: names >= {"exclusion.approved.v1", "period.restated.v1"})
+        done = invoke("export", agreement_id, "--out", file, "-o", CUSTOMER, environment=reach.environment)
         assert done.exit_code == 0, done.output
-        yield Exported(reach=reach, agreement_id=agreement_id, file=file, keys=keys)
+        yield Exported(reach=reach, agreement_id=agreement_id, file=file, keys=keys, kept=kept)
+
+
+def checkpoint_of(service: str, who: Person) -> Path:
+    """Kept by somebody before the rest happened."""
+    file = who.reach.data / f"{service}.kept"
+    file.write_text(until(lambda: who.ask("GET", f"/v1/log/{service}/checkpoint"), lambda told: told.status_code == 200).text)
+    return file
+
+
+def test_the_log_is_shown_to_have_grown_from_what_was_kept(exported: Exported) -> None:
+    file = exported.reach.data / "grown.bundle.json"
+    since = [word for each in exported.kept for word in ("--since", each)]
+    done = invoke("export", exported.agreement_id, "--out", file, *since, "-o", CUSTOMER, environment=exported.reach.environment)
+    assert done.exit_code == 0, done.output
+    kept = tuple(each.read_text() for each in exported.kept)
+    for bundle, outcome in ((file, "ok"), (exported.file, "notice")):
+        report = verify_bundle(bundle.read_bytes(), replace(trust_in(exported.keys[:1]), kept=kept))
+        assert [check.outcome for check in report.checks if check.rule == "kept-checkpoint"] == [outcome] * 2
+
+
+@pytest.mark.parametrize("service", ["agreements", "measurement"])
+def test_a_size_that_the_log_has_not_reached_is_refused(exported: Exported, service: str) -> None:
+    reader = person(exported.reach, CUSTOMER, Role.VIEWER)
+    answer = reader.ask("GET", f"/v1/agreements/{exported.agreement_id}/bundle", params={"since": f"{service}/1000"})
+    assert (answer.status_code, answer.json()["code"]) == (404, "not-sealed")
 
 
 def test_what_was_exported_holds_by_the_key_of_the_log_alone(exported: Exported) -> None:

@@ -8,7 +8,7 @@ import unittest
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import timedelta
-from itertools import product
+from itertools import islice, product
 from typing import Any, TypeAlias
 
 import httpx2
@@ -72,6 +72,13 @@ ALSO_FITS_ANOTHER = (
     "/v1/agreements/import",
 )  # a GET of it asks for an agreement of that id, which is not there
 EXAMPLES = 8
+SAME_DOCUMENT = (
+    "PUT /v1/agreements/{agreement_id}/draft",
+    "POST /v1/agreements/{agreement_id}/amendments",
+    "POST /v1/agreements/{agreement_id}/counter-offers",
+    "POST /v1/agreements/validation",
+)
+"""Their body is the one of `POST /v1/agreements`, which is asked in full: of theirs each tenth case."""
 AnyCase: TypeAlias = "Case[Any]"
 Operation: TypeAlias = "APIOperation[Any, Any, Any, Any]"
 CONFIG = {"seed": 20260309, "generation": {"deterministic": True, "with-security-parameters": False}}
@@ -410,7 +417,8 @@ def test_nothing_is_answered_that_is_not_documented(
         with subtests.test(operation.label):
             faults: dict[str, str] = {}
             count = 0
-            for count, case in enumerate(cases_of(operation), start=1):
+            cases = islice(cases_of(operation), None, None, 10 if operation.label in SAME_DOCUMENT else 1)
+            for count, case in enumerate(cases, start=1):
                 asked = with_own_ids(case, home, version=count % 7) if count % 2 else case
                 answer = asked.call(session=session)
                 checks = [check for check in CHECKS if check is not unsupported_method or operation.path not in ALSO_FITS_ANOTHER]

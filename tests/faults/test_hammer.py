@@ -34,6 +34,7 @@ class Client:
         self.answers: list[dict[str, Any]] = []
         self.refusals: list[dict[str, Any]] = []
         self._http = http
+        self._rests_s = number / 200
         self._content = json.dumps(document(lambda nodes: nodes.update(title=self.title)))
         self._headers = {"authorization": f"Bearer {token}", "content-type": "application/json", "idempotency-key": f"revision-{number}"}
 
@@ -48,6 +49,7 @@ class Client:
             self.answers = [answer.json() for answer in taken]
             self.done = min((_version(answer) for answer in taken), default=0)
             version = max(_version(answer) for answer in twice)
+            await asyncio.sleep(self._rests_s)
 
     async def repeat(self, path: str) -> None:
         again = await self._put(path, self.done - 1)

@@ -25,7 +25,7 @@ from services.measurement.audit import CLOSED, RESTATED
 from services.transparency.bundle import Bundle, Log, Node, StoredEvent, Stream
 from services.transparency.entry import entry_of
 from services.transparency.heads import Heads
-from services.transparency.merkle import inclusion_proof, leaf_hash
+from services.transparency.merkle import consistency_proof, inclusion_proof, leaf_hash
 from services.transparency.note import Checkpoint, Signer, VerifierKey, with_signatures
 from services.transparency.rotation import rotation
 from services.transparency.tiles import Tiles
@@ -77,7 +77,7 @@ class Book:
         version = self.versions[stream] = self.versions.get(stream, 0) + 1
         self.events.append(Written(stream=stream, version=version, name=name, content=content))
 
-    def log(self, streams: Sequence[UUID], *, size: int | None = None, rotated: bool = False) -> Log:
+    def log(self, streams: Sequence[UUID], *, size: int | None = None, rotated: bool = False, since: Sequence[int] = ()) -> Log:
         """As it was when it had that size."""
         told = self.events[:size]
         tiles, heads = Tiles(0, lambda _level, _number: b""), Heads()
@@ -116,6 +116,7 @@ class Book:
                 for stream in streams
                 if stream in heads.newest
             ),
+            since={each: tuple(consistency_proof(each, len(told), tiles.node)) for each in since},
         )
 
 

@@ -392,6 +392,32 @@ def test_an_older_checkpoint_that_was_kept_is_a_notice_and_a_fork_is_not() -> No
     assert "forked" in failures(told(write(bundle_of(seed)), replace(TRUST, kept=(forked,))))
 
 
+def test_an_older_checkpoint_is_the_beginning_of_the_log_and_of_no_other() -> None:
+    seed = 3
+    book, streams, bundle = life(seed).book, life(seed).streams, bundle_of(seed)
+    rotated = bool(bundle.logs[0].rotations)
+    older = book.log(streams, size=4).checkpoint
+    grown = with_log(bundle, 0, book.log(streams, rotated=rotated, since=(2, 4)))
+    report = told(write(grown), replace(TRUST, kept=(older,)))
+    assert not report.refused
+    (kept,) = [check for check in report.checks if check.rule == "kept-checkpoint"]
+    assert (kept.outcome, kept.told) == ("ok", f"its 4 events are the beginning of the bundle's {len(book.events)}")
+    first, second = grown.logs[0].since[2], grown.logs[0].since[4]
+    for wrong in ({4: first}, {4: second[1:]}, {4: (*second, second[0])}, {4: tuple(reversed(second))}, {4: ()}):
+        forged = with_log(grown, 0, replace(grown.logs[0], since=wrong))
+        assert "are not the beginning of" in failures(told(write(forged), replace(TRUST, kept=(older,))))
+    forked = replace(parse_checkpoint(parse_note(older).text), root=bytes(32))
+    other = str(signers("upheld/agreements")[rotated].note(str(forked)))
+    assert "are not the beginning of" in failures(told(write(grown), replace(TRUST, kept=(other,))))
+
+
+@pytest.mark.parametrize("since", [{}, [], {"04": []}, {"four": []}, {"-4": []}, {"²": []}, {"4": "none"}])
+def test_earlier_sizes_are_written_in_one_way(since: object) -> None:
+    document = json.loads(write(bundle_of(3)))
+    document["logs"][0]["since"] = since
+    assert told(canonical(document)).refused
+
+
 def test_signatures_with_a_key_are_checked_by_the_keyring_and_those_of_before_are_told() -> None:
     with_keys = next(seed for seed in range(LIVES) if life(seed).keyrings)
     without = next(seed for seed in range(200) if not Life(seed).keyrings)
