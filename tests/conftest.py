@@ -19,6 +19,14 @@ laws.register_profile("deep", max_examples=5_000, deadline=None, suppress_health
 laws.load_profile("usual")
 
 
+_LONG = ("contracts", "faults", "journeys", "benchmarks", "command", "worked", "portal", "reporting")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long begins first, so that at the end nobody waits for one of them."""
+    items.sort(key=lambda item: item.path.parent.name not in _LONG)
+
+
 @pytest.fixture
 def settings_sqlite(tmp_path: Path) -> Settings:
     """SQLite files in a folder of the test's own."""

@@ -55,7 +55,7 @@ def keyring_of(organisation: str, *subjects: str) -> Keyring:
 def note_under(agreement: Agreement, agreement_id: UUID, organisation: str, subject: str) -> str:
     """Under what waits for signatures."""
     assert agreement.pending is not None
-    role = agreement.newest.terms.role_of(organisation)
+    role = agreement.pending.terms.role_of(organisation)
     assert role is not None, f"{organisation} is no party"
     text = signing_text(agreement_id, agreement.pending, role=role, organisation=OrganisationId(organisation))
     return signed(text, signer(organisation, subject))

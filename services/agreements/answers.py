@@ -418,7 +418,7 @@ class AgreementBody(BaseModel):
 
 
 class ListedBody(BaseModel):
-    """A line of the list. `terms_version` is 0 until both have signed the first; `last_day` is null until it ended."""
+    """A line of the list. `terms_version` is 0 until both have signed the first; `last_day` is null until it is renewed or ended."""
 
     id: str
     status: Status

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -13,6 +13,7 @@ from services.agreements.agreement import Agreement, Comment, Request, Review, S
 from services.agreements.evolve import evolve
 from services.agreements.facts import Fact
 from services.agreements.keyring_application import Keyrings
+from services.agreements.keys import keyring_id
 from services.agreements.naming import agreement_named
 from services.agreements.reads import ReadLog
 from services.agreements.refusals import AgreementNotFound, AlreadyDrafted
@@ -20,12 +21,14 @@ from services.agreements.stored import Stored
 from services.agreements.terms import Change, Terms, difference
 from services.agreements.views import AgreementList, Listed
 from services.chassis.context import Context
-from services.chassis.event_store import EventStore
+from services.chassis.event_store import EventStore, RestsOnThePast
 from services.chassis.events import Recorded
 from services.chassis.repository import Repository, Versioned
-from services.vocabulary.errors import invalid
+from services.vocabulary.errors import Unavailable, invalid
 from services.vocabulary.identity import Caller
 from services.vocabulary.period import Instant, day_of, instant_of, parse_zone
+
+_LOST_RACES = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,9 +110,18 @@ class Agreements:
     async def sign(
         self, agreement_id: UUID, note: str, *, named_digest: str = "", expected_version: int | None, context: Context
     ) -> Snapshot:
-        """The caller signs for its own organisation, in its own name and with its own key; `note` is the signed note."""
+        """The caller signs for its own organisation, in its own name and with its own key; `note` is the signed note.
+
+        A key that is revoked at the same moment either signs before that or not at all.
+        """
+        for _ in range(_LOST_RACES):
+            with suppress(RestsOnThePast):
+                return await self._sign(agreement_id, note, named_digest, expected_version, context)
+        raise Unavailable("the keys of the organisation change all the time; try again")
+
+    async def _sign(self, agreement_id: UUID, note: str, named_digest: str, expected_version: int | None, context: Context) -> Snapshot:
         caller = context.caller
-        keyring = await self._keyrings.of(caller.organisation)
+        keyring, version = await self._keyrings.versioned(caller.organisation)
 
         def decide(agreement: Agreement) -> Sequence[Fact]:
             return negotiation.sign(
@@ -123,7 +135,7 @@ class Agreements:
                 recorded_at=context.recorded_at,
             )
 
-        return await self.change(agreement_id, decide, expected_version, context)
+        return await self.change(agreement_id, decide, expected_version, context, {keyring_id(caller.organisation): version})
 
     async def propose_amendment(
         self,
@@ -229,11 +241,19 @@ class Agreements:
         decide: Callable[[Agreement], Sequence[Fact]],
         expected_version: int | None,
         context: Context,
+        resting_on: Mapping[UUID, int] | None = None,
     ) -> Snapshot:
-        """What a decision of the caller's comes to. Refuses with `AgreementNotFound` and `StaleVersion`, and as the decision does."""
+        """What a decision of the caller's comes to. Refuses with `AgreementNotFound` and `StaleVersion`, and as the decision does.
+
+        `resting_on` as for the repository.
+        """
         await self._visible(agreement_id, context.caller)
         changed = await self._repository.execute(
-            agreement_id, lambda agreement: decide(_existing(agreement)), context=context, expected_version=expected_version
+            agreement_id,
+            lambda agreement: decide(_existing(agreement)),
+            context=context,
+            expected_version=expected_version,
+            resting_on=resting_on,
         )
         return snapshot_of(agreement_id, changed, context)
 

@@ -17,7 +17,7 @@ from services.agreements.evolve import evolve
 from services.agreements.facts import Activated, Amended, AmendmentProposed, CounterOffered, Drafted, Fact, Revised, Signed
 from services.agreements.keys import KeyFact, KeyRegistered, KeyRevoked, Keyring, KeyRotated, keyring_id
 from services.agreements.readback import ReadFact, UnreadableFact, read_fact
-from services.transparency.bundle import Bundle, Log, Node, StoredEvent, Stream
+from services.transparency.bundle import Bundle, Log, Node, StoredEvent, Stream, canonical
 from services.transparency.person import Names, is_erased
 from services.transparency.verify import Check, failed, notice, ok
 from services.vocabulary.errors import Refusal
@@ -155,7 +155,9 @@ def replayed(told: Sequence[Told], agreement_id: UUID) -> Replay:
     """In the order of the log, so that of a key and a signature it is known which came first."""
     replay = Replay(agreement_id=agreement_id)
     if not zone_names():
-        replay.checks.append(notice("state", SERVICE, "not recomputed: this machine has no time zones, and tzdata is not installed"))
+        replay.checks.append(
+            failed("rules", SERVICE, "signatures, keys and state were not checked: this machine has no time zones; install tzdata")
+        )
         return replay
     for each in sorted(told, key=lambda each: each.event.position):
         try:
@@ -232,6 +234,8 @@ def _signed_without_key(replay: Replay, told: Told, agreement: Agreement, fact: 
         raise UnreadableFact(str(told.event), "is of other terms than those that waited for signatures")
     if agreement.newest.terms.role_of(fact.organisation) != fact.role:
         raise UnreadableFact(str(told.event), f"is not by the {fact.role}")
+    if fact.organisation in replay.keyrings:
+        raise UnreadableFact(str(told.event), f"is without a key, and {fact.organisation} had registered one before")
     rule = f"{told.event}: {fact.signatory} of {fact.organisation} signed without a key; the log alone says so"
     replay.checks.append(notice("signature", str(replay.agreement_id), rule))
     others = {each.role for each in agreement.signatures if each.terms_version == pending.number}
@@ -300,7 +304,7 @@ def _state(bundle: Bundle, replay: Replay) -> Iterator[Check]:
     if replay.agreement is None or any(check.outcome == "failed" for check in replay.checks):
         return
     state = state_of(replay.agreement)
-    if state == bundle.state:
+    if canonical(state) == canonical(bundle.state):
         yield ok(
             "state", SERVICE, f"recomputed: {replay.agreement.status}, {len(replay.agreement.signed)} versions of the terms signed by both"
         )

@@ -65,8 +65,7 @@ class BundleExport:
         terms = seen.terms or seen.pending
         assert terms is not None, "without a day there are always terms to show"
         streams = [agreement_id, *(keyring_id(party.organisation) for party in terms.terms.parties)]
-        keys, rotations = self._signer.known, self._signer.rotations
-        log = await log_part(self._sealed, self._store, streams, keys=keys, rotations=rotations, since=asked.get(NAME, ()))
+        log = await log_part(self._sealed, self._store, streams, signer=self._signer, since=asked.get(NAME, ()))
         if log.stream(agreement_id) is None:
             raise NotSealedYet("the history is not in the log yet")
         figures, evidence = await self._figures(agreement_id, asked.get(MEASUREMENT, ()))

@@ -12,19 +12,26 @@ from typing import TypeAlias, assert_never
 from services.agreements import lifecycle, negotiation
 from services.agreements.agreement import Agreement
 from services.agreements.facts import (
+    AmendmentProposed,
     Archived,
     CounterOffered,
+    Drafted,
+    Expired,
     Fact,
     NoticeGiven,
     OfferExpired,
+    Proposed,
     Renewed,
     RequestRefused,
     Resumed,
     ResumptionRequested,
     ReviewDue,
     ReviewHeld,
+    Revised,
     Suspended,
     SuspensionRequested,
+    Terminated,
+    Withdrawn,
 )
 from services.agreements.terms import stored_terms
 from services.vocabulary.period import Instant, datetime_of, parse_instant
@@ -39,6 +46,8 @@ _Lived: TypeAlias = (
     | Renewed
     | ReviewDue
     | ReviewHeld
+    | Terminated
+    | Expired
     | Archived
 )
 
@@ -53,7 +62,24 @@ def follows(agreement: Agreement, fact: Fact, recorded_at: str) -> bool:
         return _as_countered(agreement, fact, moment)
     if isinstance(fact, OfferExpired):
         return fact in negotiation.lapse(agreement, recorded_at=moment)
-    return fact in _decided(agreement, fact, moment) if isinstance(fact, _Lived) else True
+    return fact in _decided(agreement, fact, moment) if isinstance(fact, _Lived) else _may_stand(agreement, fact)
+
+
+def _may_stand(agreement: Agreement, fact: Fact) -> bool:
+    """No other terms take the place of those that somebody has signed: only an answer to them, or nothing that waits, lets them go."""
+    match fact:
+        case Drafted():
+            return False
+        case Revised():
+            return agreement.status == "draft"
+        case Proposed():
+            return agreement.status == "draft" and fact.digest == agreement.draft.digest
+        case AmendmentProposed():
+            return agreement.status == "active" and agreement.pending is None
+        case Withdrawn():
+            return agreement.pending is not None and fact.digest == agreement.pending.digest
+        case _:
+            return True
 
 
 def _as_countered(agreement: Agreement, fact: CounterOffered, moment: datetime) -> bool:
@@ -103,6 +129,10 @@ def _decided(agreement: Agreement, fact: _Lived, moment: datetime) -> tuple[Fact
             return lifecycle.hold_review(
                 agreement, due_on=fact.due_on, held_on=fact.held_on, minutes=fact.minutes, by=fact.organisation, recorded_at=moment
             )
+        case Terminated():
+            return lifecycle.terminate(agreement, last_day=fact.last_day, by=fact.terminated_by, recorded_at=moment)
+        case Expired():
+            return lifecycle.expire(agreement, recorded_at=moment)
         case Archived():
             return lifecycle.archive(agreement, by=fact.archived_by, recorded_at=moment)
         case _:

@@ -24,8 +24,13 @@ class Keyrings:
 
     async def of(self, organisation: OrganisationId) -> Keyring | None:
         """None: nobody there has ever registered a key."""
+        keyring, _ = await self.versioned(organisation)
+        return keyring
+
+    async def versioned(self, organisation: OrganisationId) -> tuple[Keyring | None, int]:
+        """With the version of its stream, 0: there is none."""
         found = await self._repository.load(keyring_id(organisation))
-        return found.state if found else None
+        return (found.state, found.version) if found else (None, 0)
 
     async def register(self, note: str, *, context: Context) -> SigningKey:
         """The caller's own key, which has signed its registration."""

@@ -43,6 +43,7 @@ from services.agreements.refusals import (
     ReviewAlreadyHeld,
     ReviewNotDue,
     ReviewNotHeldYet,
+    SignatoriesConfirm,
     SuspensionOutsideTerm,
 )
 from services.agreements.standing import acting_party, check_text, must_run, term_of, today_of
@@ -94,10 +95,10 @@ def request_resumption(
     return (ResumptionRequested(first_day=first_day, organisation=by, reason=reason),)
 
 
-def answer_request(agreement: Agreement, *, confirmed: bool, by: OrganisationId) -> tuple[Fact, ...]:
-    """By the other side; the one that asked may take it back by not confirming it.
+def answer_request(agreement: Agreement, *, confirmed: bool, by: OrganisationId, signs: bool = True) -> tuple[Fact, ...]:
+    """By the other side; the one that asked may take it back by not confirming it. `signs`: whoever answers may sign for that side.
 
-    Refuses with `NotAParty`, `NotActive`, `AlreadyEnded`, `NothingRequested` and `OwnRequest`.
+    Refuses with `NotAParty`, `NotActive`, `AlreadyEnded`, `NothingRequested`, `OwnRequest` and `SignatoriesConfirm`.
     """
     acting_party(agreement, by)
     must_run(agreement)
@@ -108,6 +109,8 @@ def answer_request(agreement: Agreement, *, confirmed: bool, by: OrganisationId)
         return (RequestRefused(kind=request.kind, refused_by=by),)
     if by == request.organisation:
         raise OwnRequest(by)
+    if not signs:
+        raise SignatoriesConfirm
     return (_agreed(agreement, request, by),)
 
 

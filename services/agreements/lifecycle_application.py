@@ -12,6 +12,7 @@ from services.agreements.application import Agreements, Snapshot
 from services.agreements.facts import Fact
 from services.agreements.terms import Terms
 from services.chassis.context import Context
+from services.vocabulary.identity import Role
 from services.vocabulary.period import Instant
 
 
@@ -79,7 +80,8 @@ class Life:
 
     async def answer_request(self, agreement_id: UUID, *, confirmed: bool, expected_version: int | None, context: Context) -> Snapshot:
         def decide(agreement: Agreement) -> Sequence[Fact]:
-            return lifecycle.answer_request(agreement, confirmed=confirmed, by=context.caller.organisation)
+            caller = context.caller
+            return lifecycle.answer_request(agreement, confirmed=confirmed, by=caller.organisation, signs=Role.SIGNATORY in caller.roles)
 
         return await self._agreements.change(agreement_id, decide, expected_version, context)
 

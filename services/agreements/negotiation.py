@@ -161,8 +161,10 @@ def sign(
     `keyring` is that of `by`; a digest may be named beside the note. Refuses with `NotAParty`, `NothingProposed`, `OfferHasExpired`,
     `DigestDiffers`, `AlreadySigned`, `BadNote`, `SignatureOfOtherTerms`, `UnknownSigningKey` and `SigningKeyRevoked`.
     """
-    role = acting_party(agreement, by)
+    acting_party(agreement, by)
     pending = _open_offer(agreement, recorded_at)
+    role = pending.terms.role_of(by)
+    assert role is not None, "what is offered is between the same two"
     if named_digest not in ("", pending.digest):
         raise DigestDiffers(proposed=pending.digest, named=named_digest)
     signed_by = {signature.role for signature in agreement.signatures if signature.terms_version == pending.number}
@@ -314,4 +316,5 @@ def _identity_changes(before: Terms, after: Terms) -> Iterable[Violation]:
 def _must_count_within_term(agreement: Agreement, terms: Terms, effective_on: date) -> None:
     own_end = terms.ends_on if terms.ends_on != agreement.newest.terms.ends_on else None
     if effective_on < agreement.first_day or any(effective_on > day for day in (agreement.last_day, own_end) if day):
-        raise AmendmentOutsideTerm(Violation(place="effective_on", rule=f"must lie within the term, {term_of(agreement)}"))
+        end = f", and not after the end that these terms name, {own_end}" if own_end else ""
+        raise AmendmentOutsideTerm(Violation(place="effective_on", rule=f"must lie within the term, {term_of(agreement)}{end}"))

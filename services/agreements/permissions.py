@@ -32,7 +32,7 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
     "give_notice": PARTY_PEOPLE,
     "request_suspension": PARTY_PEOPLE,
     "request_resumption": PARTY_PEOPLE,
-    "answer_request": SIGNATORIES,
+    "answer_request": PARTY_PEOPLE,
     "record_review": NEGOTIATORS,
     "archive_agreement": NEGOTIATORS,
     "validate_terms": READERS,

@@ -10,7 +10,7 @@ from services.agreements.application import Agreements
 from services.agreements.stored import Stored
 from services.chassis.context import Context
 from services.chassis.event_store import EventStore
-from services.chassis.sealer import Receipt, SealedLog
+from services.chassis.sealer import HistoryRewritten, Receipt, SealedLog
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,4 +55,6 @@ class Receipts:
 
     async def _shown(self, agreement_id: UUID, receipts: Sequence[Receipt]) -> list[ShownEvent]:
         stored = {each.version: each.content for each in await self._store.load_bytes(agreement_id)}
+        if gone := [str(each.entry.version) for each in receipts if each.entry.version not in stored]:
+            raise HistoryRewritten(f"events that were sealed are not stored any more: {', '.join(gone)}")
         return [ShownEvent(receipt=each, stored=stored[each.entry.version]) for each in receipts]

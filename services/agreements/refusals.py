@@ -208,6 +208,15 @@ class NothingRequested(Conflict):
         super().__init__("no request waits for an answer")
 
 
+class SignatoriesConfirm(NotAllowed):
+    """What a suspension takes out of the figures was signed."""
+
+    code = "signatories-confirm"
+
+    def __init__(self) -> None:
+        super().__init__("confirmed by a signatory; a service manager may refuse it, or take an own request back")
+
+
 class OwnRequest(Conflict):
     """One side alone suspends nothing; it may take its own request back."""
 

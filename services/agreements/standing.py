@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from services.agreements.agreement import Agreement
 from services.agreements.refusals import AlreadyEnded, HasBeenArchived, NotActive, NotAParty, TextNotFit
-from services.agreements.terms import PartyRole, Terms
+from services.agreements.terms import Terms
 from services.vocabulary.errors import Violation
 from services.vocabulary.identity import OrganisationId
 from services.vocabulary.period import day_of, instant_of, parse_zone
@@ -14,14 +14,12 @@ from services.vocabulary.period import day_of, instant_of, parse_zone
 _LONGEST_TEXT = 20_000
 
 
-def acting_party(agreement: Agreement, organisation: OrganisationId) -> PartyRole:
-    """Its side. Refuses with `NotAParty`, and with `HasBeenArchived` whatever is to happen."""
-    role = agreement.newest.terms.role_of(organisation)
-    if role is None:
+def acting_party(agreement: Agreement, organisation: OrganisationId) -> None:
+    """Refuses with `NotAParty`, and with `HasBeenArchived` whatever is to happen."""
+    if agreement.newest.terms.role_of(organisation) is None:
         raise NotAParty(organisation)
     if agreement.status == "archived":
         raise HasBeenArchived
-    return role
 
 
 def must_run(agreement: Agreement) -> None:

@@ -25,9 +25,7 @@ def state_document(agreement: Agreement, *, on: date) -> dict[str, Node]:
         **to_document(newest.terms),
         "pending": {**_version(agreement.pending), "terms": to_document(agreement.pending.terms)} if agreement.pending else None,
         "request": _request(agreement.request) if agreement.request else None,
-        "notice": {"organisation": agreement.notice.organisation, "last_day": _day(agreement.notice.last_day)}
-        if agreement.notice
-        else None,
+        "notice": _notice(agreement.notice) if agreement.notice else None,
         **{f"offers[{each.number}]": _version(each) for each in agreement.offered},
         **{f"versions[{each.number}]": _version(each) for each in agreement.signed},
         **{f"signatures[{each.role}@{each.terms_version}]": _signature(each) for each in agreement.signatures},
@@ -98,7 +96,7 @@ def _request(request: Request) -> Node:
 
 
 def _notice(notice: NoticeGiven) -> Node:
-    return {"last_day": _day(notice.last_day), "organisation": notice.organisation}
+    return {"organisation": notice.organisation, "last_day": _day(notice.last_day)}
 
 
 def _suspension(suspension: Suspension) -> Node:

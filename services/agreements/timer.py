@@ -10,7 +10,10 @@ from services.agreements.timetable import Timetable
 from services.chassis.clock import Clock
 from services.chassis.context import Context
 from services.chassis.identity import caller_of_service
+from services.chassis.telemetry import log
 from services.vocabulary.period import Instant, instant_of
+
+_log = log("agreements-life")
 
 
 class LifeTimer:
@@ -50,7 +53,12 @@ class LifeTimer:
             self._position = position
 
     async def _tell(self, agreement_id: UUID, context: Context) -> bool:
-        happened, look_at = await self._agreements.pass_time(agreement_id, context)
+        """What one agreement cannot be told now holds up no other; it is tried at the next look."""
+        try:
+            happened, look_at = await self._agreements.pass_time(agreement_id, context)
+        except Exception as fault:
+            _log.error("an agreement could not be told what time does to it", agreement=str(agreement_id), exc_info=fault)
+            return False
         if look_at is None:
             del self._next[agreement_id]
         else:

@@ -77,7 +77,7 @@ READERS = sa.Table(
 
 @dataclass(frozen=True, kw_only=True)
 class Listed:
-    """A line of the list; empty texts: open-ended, not ended. `terms_version` is 0 until both have signed the first."""
+    """A line of the list; empty texts: open-ended, neither renewed nor ended. `terms_version` is 0 until both have signed the first."""
 
     id: str
     drafted_position: int
@@ -156,7 +156,9 @@ def _changed(fact: Fact) -> Mapping[str, _Value]:
         case Withdrawn() | OfferExpired():
             return {"status": sa.case((AGREEMENTS.c.terms_version == 0, "draft"), else_="active")}
         case Activated() | Amended():
-            return {"status": "active", "terms_version": fact.terms_version, **_of_terms(stored_terms(fact.document))}
+            return _signed(stored_terms(fact.document), fact.terms_version)
+        case Renewed():
+            return {"last_day": fact.last_day.isoformat()}
         case Terminated():
             return {"status": "terminated", "last_day": fact.last_day.isoformat()}
         case Expired():
@@ -165,10 +167,17 @@ def _changed(fact: Fact) -> Mapping[str, _Value]:
             return {"status": "archived"}
         case Signed() | AmendmentProposed() | CounterOffered() | Commented() | NoticeGiven() | ReviewDue() | ReviewHeld():
             return {}
-        case Renewed() | SuspensionRequested() | ResumptionRequested() | RequestRefused() | Suspended() | Resumed():
+        case SuspensionRequested() | ResumptionRequested() | RequestRefused() | Suspended() | Resumed():
             return {}
         case _:
             assert_never(fact)
+
+
+def _signed(terms: Terms, number: int) -> Mapping[str, _Value]:
+    """An end that both sign anew takes the place of what renewals came to."""
+    of_terms = _of_terms(terms)
+    stays = sa.case((AGREEMENTS.c.ends_on == of_terms["ends_on"], AGREEMENTS.c.last_day), else_="")
+    return {"status": "active", "terms_version": number, "last_day": stays, **of_terms}
 
 
 def _of_terms(terms: Terms) -> Mapping[str, _Value]:

@@ -11,7 +11,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, count, islice
 from pathlib import Path
 from threading import Lock
@@ -73,12 +73,21 @@ _INSERT_IN_POSTGRES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Append:
-    """What one saver wants stored, all or nothing: a stream's events after `expected_version`, and rows beside them. Either may be none."""
+    """What one saver wants stored, all or nothing: a stream's events after `expected_version`, and rows beside them. Either may be none.
+
+    `resting_on`: the versions of other streams that the events were decided by.
+    """
 
     stream: UUID
     expected_version: int
     events: Sequence[StoredEvent]
     rows: Sequence[Statement]
+    resting_on: Mapping[UUID, int] = field(default_factory=dict)
+
+    @property
+    def expected(self) -> Mapping[UUID, int]:
+        """By stream, the newest version that there must be."""
+        return {**self.resting_on, self.stream: self.expected_version}
 
 
 class Clash(Exception):
@@ -178,7 +187,7 @@ def _refusal(error: Exception) -> Exception:
 
 
 def _inserted(cursor: SQLiteCursor, group: Sequence[Append]) -> list[Outcome]:
-    keys = list({wanted.stream.hex for wanted in group})
+    keys = list({stream.hex for wanted in group for stream in wanted.expected})
     cursor.execute(_NEWEST_IN_SQLITE.format(", ".join(["(?)"] * len(keys))), keys)
     fits = _fitting(group, {UUID(key): version for key, version in cursor.fetchall()})
     accepted = [wanted for wanted, it_fits in zip(group, fits, strict=True) if it_fits]
@@ -285,7 +294,7 @@ class _PostgresLog(PostgresApplicationRecorder):
             connection.cursor(row_factory=tuple_row) as cursor,
         ):
             self._lock_table(cast(Any, cursor))
-            streams = list({wanted.stream for wanted in group})
+            streams = list({stream for wanted in group for stream in wanted.expected})
             fits = _fitting(group, dict(cursor.execute(self._own(_NEWEST_IN_POSTGRES), (streams,)).fetchall()))
             accepted = [wanted for wanted, it_fits in zip(group, fits, strict=True) if it_fits]
             for statement, rows in _by_statement(accepted).items():
@@ -339,7 +348,7 @@ def _fitting(group: Sequence[Append], newest: Mapping[UUID, int | None]) -> list
     reached = dict(newest)
     fits = []
     for wanted in group:
-        fits.append(not wanted.events or (reached.get(wanted.stream) or 0) == wanted.expected_version)
+        fits.append(not wanted.events or all((reached.get(stream) or 0) == version for stream, version in wanted.expected.items()))
         if wanted.events and fits[-1]:
             reached[wanted.stream] = wanted.expected_version + len(wanted.events)
     return fits

@@ -6,7 +6,7 @@ import asyncio
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -66,6 +66,10 @@ class AlreadyHandled(Exception):
 
 class AlreadyAnswered(Exception):
     """The request's key has led to events before; ask `answered` where."""
+
+
+class RestsOnThePast(Exception):
+    """A stream that the events were decided by has moved on: they must be decided anew."""
 
 
 class RequestKeyReused(Conflict):
@@ -134,18 +138,28 @@ class EventStore(Generic[E]):
 
         return await self._off_loop(folded)
 
-    async def append(self, stream: UUID, *, expected_version: int, events: Sequence[E], context: Context) -> list[Recorded[E]]:
+    async def append(
+        self, stream: UUID, *, expected_version: int, events: Sequence[E], context: Context, resting_on: Mapping[UUID, int] | None = None
+    ) -> list[Recorded[E]]:
         """Stores the events after `expected_version` (0: a new stream) with the request's and the delivery's row, all or nothing.
 
-        Raises `StaleVersion`, `AlreadyHandled` and `AlreadyAnswered`. An attempt whose commit went through though the connection broke is
-        recognised by its event ids and answered as the success it was.
+        `resting_on`: other streams that are still at these versions when the events are stored. Raises `StaleVersion`, `RestsOnThePast`,
+        `AlreadyHandled` and `AlreadyAnswered`. An attempt whose commit went through though the connection broke is recognised by its event
+        ids and answered as the success it was.
         """
         assert events, "nothing to append"
         prepared = self._prepared(stream, expected_version, events, context)
         stored = await self._stored(prepared, context)
-        outcome = await self._save(Append(stream=stream, expected_version=expected_version, events=stored, rows=_rows(prepared, context)))
+        wanted = Append(
+            stream=stream,
+            expected_version=expected_version,
+            events=stored,
+            rows=_rows(prepared, context),
+            resting_on=resting_on or {},
+        )
+        outcome = await self._save(wanted)
         if isinstance(outcome, Exception):
-            appended = await self._off_loop(lambda: self._accounted_for(prepared, context, outcome))
+            appended = await self._off_loop(lambda: self._accounted_for(prepared, context, wanted, outcome))
         else:
             appended = [msgspec.structs.replace(each, position=at) for each, at in zip(prepared, outcome, strict=True)]
         for callback in self._callbacks:
@@ -297,7 +311,7 @@ class EventStore(Generic[E]):
             for version, event in enumerate(events, start=expected_version + 1)
         ]
 
-    def _accounted_for(self, prepared: Sequence[Recorded[E]], context: Context, refused: Exception) -> list[Recorded[E]]:
+    def _accounted_for(self, prepared: Sequence[Recorded[E]], context: Context, wanted: Append, refused: Exception) -> list[Recorded[E]]:
         """What an earlier attempt of ours stored; else raises why this append cannot be."""
         first, last = prepared[0], prepared[-1]
         if self._is_stored(first):
@@ -306,10 +320,16 @@ class EventStore(Generic[E]):
             raise AlreadyHandled(context.delivery.event_id)
         if context.request is not None and self._log.rows(_FIND_REQUEST, context.request.key):
             raise AlreadyAnswered(context.request.key)
-        ((newest,),) = self._log.rows(NEWEST, self._log.key(first.stream))
-        if isinstance(refused, Clash) and (newest or 0) != first.version - 1:
-            raise StaleVersion(expected=first.version - 1, actual=newest or 0)
+        newest = self._newest(first.stream)
+        if isinstance(refused, Clash) and newest != wanted.expected_version:
+            raise StaleVersion(expected=wanted.expected_version, actual=newest)
+        if isinstance(refused, Clash) and any(self._newest(stream) != version for stream, version in wanted.resting_on.items()):
+            raise RestsOnThePast
         raise refused
+
+    def _newest(self, stream: UUID) -> int:
+        ((newest,),) = self._log.rows(NEWEST, self._log.key(stream))
+        return newest or 0
 
     def _is_stored(self, recorded: Recorded[E]) -> bool:
         rows = self._log.rows(_FIND_EVENT, recorded.metadata.event_id)

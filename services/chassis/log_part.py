@@ -7,9 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from services.chassis.event_store import EventStore
+from services.chassis.log_keys import LogSigner
 from services.chassis.sealer import Sealed, SealedLog
 from services.transparency.bundle import Log, StoredEvent, Stream
-from services.transparency.note import VerifierKey, parse_checkpoint, parse_note
+from services.transparency.note import parse_checkpoint, parse_note
 
 
 async def log_part(
@@ -17,19 +18,18 @@ async def log_part(
     store: EventStore[Any],
     streams: Sequence[UUID],
     *,
-    keys: Sequence[VerifierKey],
-    rotations: Sequence[str],
+    signer: LogSigner,
     since: Sequence[int] = (),
 ) -> Log:
-    """As of the newest checkpoint; streams that the log does not know are left out. `keys` are those the log has had, `since` are earlier
+    """As of the newest checkpoint; streams that the log does not know are left out. `since` are earlier
     sizes that it shall be shown to have grown from. Refuses with `NotSealedYet` a size that the log has not reached, and while there is
     no checkpoint."""
     checkpoint, known = await log.together(streams)
     size = parse_checkpoint(parse_note(checkpoint).text).size
     return Log(
         name=log.signer.key.name,
-        keys=tuple(map(str, keys)),
-        rotations=tuple(rotations),
+        keys=tuple(map(str, signer.known)),  # after the checkpoint was read: what signed it is among them
+        rotations=tuple(signer.rotations),
         checkpoint=checkpoint,
         streams=tuple([await _stream(stream, store, sealed) for stream, sealed in known.items()]),
         since={each: tuple(await log.consistency(each, size)) for each in since if each != size},

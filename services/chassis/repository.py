@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar, cast
@@ -48,20 +48,22 @@ class Repository(Generic[S, E]):
         *,
         context: Context,
         expected_version: int | None = None,
+        resting_on: Mapping[UUID, int] | None = None,
     ) -> Versioned[S]:
         """Appends what `decide` returns and answers the state after it.
 
         A repeat of `context.request` answers the state as of the version it led to, a repeat of `context.delivery` the present state,
         and neither appends. Raises `StaleVersion` when `expected_version` is given and is not the newest, with the newest hundred of what
         came since; with none given, a lost race is decided again, eight times. Deciding on nothing appends nothing (a delivery is then
-        marked handled); where nothing exists either, the answer has version 0 and its state is None.
+        marked handled); where nothing exists either, the answer has version 0 and its state is None. `resting_on`: the versions of other
+        streams that `decide` knows; raises `RestsOnThePast` when one has moved on.
         """
         repeated = await self._repeated(stream, context)
         if repeated is not None:
             return repeated
         for _ in range(_LOST_RACES):
             try:
-                return await self._attempt(stream, decide, context=context, expected_version=expected_version)
+                return await self._attempt(stream, decide, context, expected_version, resting_on)
             except (AlreadyAnswered, AlreadyHandled, Refusal) as refused:
                 repeated = await self._repeated(stream, context)
                 if repeated is not None:
@@ -70,7 +72,7 @@ class Repository(Generic[S, E]):
                     raise
                 if expected_version is not None:
                     raise await self.explained(stream, refused) from None
-        return await self._attempt(stream, decide, context=context, expected_version=expected_version)
+        return await self._attempt(stream, decide, context, expected_version, resting_on)
 
     async def explained(self, stream: UUID, stale: StaleVersion) -> StaleVersion:
         """The same refusal, with the newest hundred of what came since."""
@@ -81,14 +83,21 @@ class Repository(Generic[S, E]):
         return StaleVersion(expected=stale.expected, actual=max([stale.actual, *(each.version for each in since)]), changed=changed)
 
     async def _attempt(
-        self, stream: UUID, decide: Callable[[S | None], Sequence[E]], *, context: Context, expected_version: int | None
+        self,
+        stream: UUID,
+        decide: Callable[[S | None], Sequence[E]],
+        context: Context,
+        expected_version: int | None,
+        resting_on: Mapping[UUID, int] | None,
     ) -> Versioned[S]:
         current = await self._current(stream)
         if expected_version is not None and expected_version != current.version:
             raise StaleVersion(expected=expected_version, actual=current.version)
         events = decide(current.state)
         if events:
-            recorded = await self._store.append(stream, expected_version=current.version, events=events, context=context)
+            recorded = await self._store.append(
+                stream, expected_version=current.version, events=events, context=context, resting_on=resting_on
+            )
             after = self._folded(current.state, recorded)
             return Versioned(after.state, after.version, recorded)
         if context.delivery is not None:

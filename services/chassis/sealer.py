@@ -69,7 +69,7 @@ _SINK = "sealer"
 _BATCH = 2_000
 _LEAST_BETWEEN_S = 0.2
 _MOST_BETWEEN_S = 1.0
-_REST = 10
+_REST = 20
 """How many times as long as it worked it rests."""
 
 
@@ -154,7 +154,7 @@ class Sealer:
     async def take(self, batch: Sequence[Recorded[Any]]) -> None:
         """Seals everything that is stored. Raises `HistoryRewritten`, and the database's errors.
 
-        Many events a second become few checkpoints, with pauses ten times as long as the work was: those who append have the disk.
+        Many events a second become few checkpoints, with pauses twenty times as long as the work was: those who append have the disk.
         """
         loop = asyncio.get_running_loop()
         await asyncio.sleep(self._next_at - loop.time())

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from services.command.client import Json
 
 Told = Mapping[str, Json]
+_PLACES_TOLD = 5
 
 
 def change_lines(agreement: Told) -> list[str]:
@@ -46,9 +47,14 @@ def difference_lines(difference: Told) -> Iterator[str]:
 
 def found_lines(page: Told) -> Iterator[str]:
     for each in page["items"]:
-        places = f" at {', '.join(each['places'])}" if each["places"] else ""
-        yield f"{each['agreement_id']}  {_entry(each['entry'])}{places}"
+        yield f"{each['agreement_id']}  {_entry(each['entry'])}{_at(each['places'])}"
     yield from _more(page)
+
+
+def _at(places: Sequence[str]) -> str:
+    """Of the many places of a first version the first few; `--json` has them all."""
+    told, more = ", ".join(places[:_PLACES_TOLD]), len(places) - _PLACES_TOLD
+    return f" at {told}{f' and {more} places more' if more > 0 else ''}" if places else ""
 
 
 def read_lines(page: Told) -> Iterator[str]:

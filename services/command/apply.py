@@ -19,7 +19,7 @@ import httpx2
 
 from services.agreements.document import Form, read_document
 from services.agreements.naming import agreement_named
-from services.agreements.terms import Change, Node, Terms, canonical_json, difference, digest, parse_terms, stored_terms
+from services.agreements.terms import Change, Node, Terms, canonical_json, difference, digest, in_words, parse_terms, stored_terms
 from services.agreements.terms.fields import Entry, Faults, Fields, day, slug
 from services.command.client import RequestFailed
 from services.vocabulary.errors import Invalid, Violation, invalid
@@ -271,19 +271,7 @@ def told(step: Step, *, done: bool) -> Iterator[str]:
     }[step.action][done]
     yield f"{step.wanted.name}: {words}{f' ({step.why})' if step.why else ''}"
     yield f"  {step.wanted.file}, agreement {step.wanted.agreement_id}"
-    yield from (f"  {sentence(change)}" for change in step.changes)
-
-
-def sentence(change: Change) -> str:
-    if change.before is None:
-        return f"{change.place} is new: {_shown(change.after)}"
-    if change.after is None:
-        return f"{change.place} goes; it was {_shown(change.before)}"
-    return f"{change.place} changes from {_shown(change.before)} to {_shown(change.after)}"
-
-
-def _shown(node: Node) -> str:
-    return node if isinstance(node, str) else json.dumps(node, ensure_ascii=False)
+    yield from (f"  {in_words(change)}" for change in step.changes)
 
 
 def as_data(steps: Sequence[Step], *, done: bool) -> Json:

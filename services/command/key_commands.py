@@ -123,8 +123,8 @@ def sign_terms(
     terms_version: Annotated[int, typer.Option(min=1, help="The number under which the terms were proposed.")] = 1,
     effective_on: Annotated[str, typer.Option(help="The first civil day they count for; empty: the first version's, as they say.")] = "",
     role: Annotated[str, typer.Option(help="Your side: provider or customer; empty: as the terms say.")] = "",
-    organisation: Annotated[str, typer.Option(help="Whom you sign for; empty: as your key is called.")] = "",
-    output: Annotated[Path | None, typer.Option("--output", "-o", dir_okay=False, help="Write the signed note to this file.")] = None,
+    organisation: Annotated[str, typer.Option("--organisation", "-o", help="Whom you sign for; empty: as your key is called.")] = "",
+    out_file: Annotated[Path | None, typer.Option("--out", dir_okay=False, help="Write the signed note here and do not send it.")] = None,
     send: Annotated[bool, typer.Option("--send", help="Send it to the platform as well.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Sign what is offered without being asked.")] = False,
     reason: Annotated[str, typer.Option(help="Why, for the history.")] = "",
@@ -153,13 +153,13 @@ def sign_terms(
         text = offer.text
         consent(offer, own, yes=yes, console=out)
     note = note_of(text, own)
-    if output is not None:
-        write_file(output, note)
-    if send or offered:
+    if out_file is not None:
+        write_file(out_file, note)
+    if send or (offered and out_file is None):
         answer = ask(lambda client: post_note(client, str(text.agreement_id), note, reason=reason))
         signed = f"version {text.terms_version} is signed for the {text.role}; the agreement is {answer.body['status']}"
         out.print(signed, markup=False, soft_wrap=True)
-    elif output is None:
+    elif out_file is None:
         typer.echo(note, nl=False)
 
 

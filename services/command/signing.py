@@ -14,9 +14,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from services.agreements.signing import KeyText, SigningText, signed
-from services.agreements.terms import Terms, difference, digest, stored_terms
+from services.agreements.terms import Terms, difference, digest, in_words, stored_terms
 from services.chassis.credentials import is_organisation
-from services.command.apply import sentence
 from services.command.client import Answer, Client, Json
 from services.command.terms import explanation
 from services.transparency.note import BadNote, Signer, VerifierKey, parse_note
@@ -163,7 +162,7 @@ def signed_by(note: str) -> tuple[OrganisationId, str]:
 
 def _changes(offer: Offer) -> Iterator[str]:
     if offer.before is not None:
-        changes = [sentence(each) for each in difference(offer.before, offer.terms)]
+        changes = [in_words(each) for each in difference(offer.before, offer.terms)]
         yield "\n  ".join([f"What changes from {offer.text.effective_on} on", *(changes or ["nothing but the day"])])
 
 

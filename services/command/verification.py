@@ -40,8 +40,13 @@ class Report:
 
     @property
     def lines(self) -> list[str]:
-        told = [f"{_MARKS[check.outcome]}{check.rule}: {check.place}: {check.told}" for check in self.checks]
+        told = [_printable(f"{_MARKS[check.outcome]}{check.rule}: {check.place}: {check.told}") for check in self.checks]
         return [*told, "The bundle does NOT hold." if self.refused else "The bundle holds."]
+
+
+def _printable(line: str) -> str:
+    """One line that a terminal only shows: words of the file could end it, or hide what comes after."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in line)
 
 
 def trust_in(keys: Sequence[str], witnesses: Sequence[str] = (), kept: Sequence[str] = ()) -> Trust:

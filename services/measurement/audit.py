@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from itertools import pairwise
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from services.transparency.bundle import Bundle, Log, Node, StoredEvent
@@ -52,9 +53,19 @@ def check_statements(bundle: Bundle) -> list[Check]:
     return list(_checks(bundle, log))
 
 
+def _untold(log: Log, newest: Sequence[Statement]) -> Iterator[Check]:
+    """Times between the periods that are stated. A period that was left out at the beginning or the end is not missed."""
+    spans = sorted((str(each.document.get("start")), str(each.document.get("end"))) for each in newest)
+    for (_, before), (after, _) in pairwise(spans):
+        if before < after:
+            yield notice("results", log.name, f"nothing is stated from {before} to {after}: a period was not closed, or was left out")
+
+
 def _checks(bundle: Bundle, log: Log) -> Iterator[Check]:
     expected = {_facts_stream(bundle.agreement_id)}
-    for period, stated in statements_of(log, bundle.agreement_id).items():
+    statements = statements_of(log, bundle.agreement_id)
+    yield from _untold(log, [stated[-1] for stated in statements.values()])
+    for period, stated in statements.items():
         own = _assessment_stream(bundle.agreement_id, period)
         expected.add(own)
         for stream in log.streams:

@@ -51,9 +51,8 @@ class BundleParts:
         return {"log": log_node(log), "evidence": [each for each in found if each is not None]}
 
     async def _log(self, streams: Sequence[UUID], since: Sequence[int]) -> Log | None:
-        keys, rotations = self._signer.known, self._signer.rotations
         try:
-            return await log_part(self._sealed, self._store, streams, keys=keys, rotations=rotations, since=since)
+            return await log_part(self._sealed, self._store, streams, signer=self._signer, since=since)
         except NotSealedYet:
             if since:
                 raise

@@ -59,7 +59,7 @@ RENEWALS = sa.Table(
     METADATA,
     sa.Column("agreement_id", sa.Text, primary_key=True),
     sa.Column("last_day", sa.Text, primary_key=True),
-    sa.Column("recorded_at", sa.BigInteger, nullable=False),
+    sa.Column("recorded_at", sa.BigInteger, primary_key=True, autoincrement=False),
 )
 
 
@@ -156,8 +156,12 @@ def keep_suspension(connection: Connection, agreement_id: str, suspension: Suspe
 
 
 def keep_renewal(connection: Connection, agreement_id: str, renewal: Renewal) -> None:
-    row = {"agreement_id": agreement_id, "last_day": renewal.last_day.isoformat(), "recorded_at": renewal.recorded_at}
-    upsert(RENEWALS, connection, row, key=["agreement_id", "last_day"])
+    """As it was told, in the place of what an answer had let us know of it since a later instant."""
+    table, day = RENEWALS.c, renewal.last_day.isoformat()
+    same = (table.agreement_id == agreement_id, table.last_day == day, table.recorded_at > renewal.recorded_at)
+    connection.execute(sa.delete(RENEWALS).where(*same))
+    row = {"agreement_id": agreement_id, "last_day": day, "recorded_at": renewal.recorded_at}
+    upsert(RENEWALS, connection, row, key=["agreement_id", "last_day", "recorded_at"])
 
 
 def keep(connection: Connection, agreement: Agreement) -> None:

@@ -148,7 +148,10 @@ class Suspension:
 
 @dataclass(frozen=True, kw_only=True)
 class Renewal:
-    """The term went on to this last day, inclusive: so it stays until terms with another end are signed."""
+    """The term went on to this last day, inclusive: so it stays until terms with another end are signed.
+
+    Each goes on from the one before, so the latest day counts: after a silence several are told at one instant.
+    """
 
     last_day: date
     recorded_at: Instant
@@ -161,7 +164,10 @@ def in_force(
     renewals: Sequence[Renewal] = (),
     suspensions: Sequence[Suspension] = (),
 ) -> tuple[TermsInForce, ...]:
-    """The days of each version: a later one replaces every earlier one from its first day on. `last_day` is the agreement's."""
+    """The days of each version: a later one replaces every earlier one from its first day on. `last_day` is the agreement's.
+
+    An amendment counts from a day of the term, so what it replaces was renewed until then, whether the renewal is known here or not.
+    """
     found: list[TermsInForce] = []
     replaced_from: date | None = None
     newest_first = sorted(versions, key=lambda each: each.version, reverse=True)
@@ -169,7 +175,7 @@ def in_force(
         ends = [day for day in (replaced_from and replaced_from - timedelta(days=1), last_day) if day is not None]
         if not ends or signed.effective_on <= min(ends):
             moved = [each for each in renewals if _moves(each, signed, newest_first)]
-            terms = _renewed(terms_of(signed.message, version=signed.version), moved)
+            terms = _until(_renewed(terms_of(signed.message, version=signed.version), moved), replaced_from)
             terms = terms.while_not(_suspended(suspensions, terms.zone))
             found.append(TermsInForce(terms=terms, first_day=signed.effective_on, last_day=min(ends, default=None)))
         if replaced_from is None or signed.effective_on < replaced_from:
@@ -188,7 +194,13 @@ def _moves(renewal: Renewal, signed: SignedTerms, versions: Sequence[SignedTerms
 def _renewed(terms: Terms, renewals: Sequence[Renewal]) -> Terms:
     if terms.ends is None or not renewals:
         return terms
-    return replace(terms, ends=max(renewals, key=lambda each: each.recorded_at).last_day)
+    return replace(terms, ends=max(each.last_day for each in renewals))
+
+
+def _until(terms: Terms, replaced_from: date | None) -> Terms:
+    if terms.ends is None or replaced_from is None:
+        return terms
+    return replace(terms, ends=max(terms.ends, replaced_from - timedelta(days=1)))
 
 
 def _suspended(suspensions: Sequence[Suspension], zone: ZoneInfo) -> Spans:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
@@ -25,6 +26,8 @@ MEDIA_TYPE = "application/vnd.upheld.bundle+json"
 Node: TypeAlias = "bool | int | str | Sequence[Node] | Mapping[str, Node] | None"
 
 T = TypeVar("T")
+
+_SIZE = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
 
 
 class BadBundle(Invalid):
@@ -225,7 +228,7 @@ def _people(node: Node, place: str) -> Mapping[str, bytes]:
 
 def _since(node: Node, place: str) -> Mapping[int, tuple[bytes, ...]]:
     sizes = _mapping(node, place)
-    if not sizes or any(str(int(size)) != size for size in sizes if size.isdecimal()) or not all(map(str.isdecimal, sizes)):
+    if not sizes or not all(map(_SIZE.fullmatch, sizes)):
         raise BadBundle(place, "must be by earlier sizes of the log")
     return {int(size): _each(proof, f"{place}[{size}]", decoded) for size, proof in sizes.items()}
 

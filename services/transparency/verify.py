@@ -83,7 +83,20 @@ def check_logs(bundle: Bundle, trust: Trust) -> list[Check]:
     names = [log.name for log in bundle.logs]
     twice = [failed("logs", name, "is in the bundle twice") for name in sorted({each for each in names if names.count(each) > 1})]
     none = [failed("logs", "bundle", "holds no log, so it proves nothing")] if not names else []
-    return [*none, *twice, *(check for log in bundle.logs for check in _log(log, trust))]
+    origins = sorted({each.rpartition("/")[0] for each in names})
+    mixed = [failed("logs", "bundle", f"holds logs of different platforms: {', '.join(origins)}")] if len(origins) > 1 else []
+    return [*none, *twice, *mixed, *_kept_of_no_log(names, trust.kept), *(check for log in bundle.logs for check in _log(log, trust))]
+
+
+def _kept_of_no_log(names: Collection[str], notes: Iterable[str]) -> Iterator[Check]:
+    """What cannot be read is told of each log."""
+    for text in notes:
+        try:
+            kept = parse_checkpoint(parse_note(text).text)
+        except BadNote:
+            continue
+        if kept.origin not in names:
+            yield notice("kept-checkpoint", kept.origin, "was compared with nothing: this log is not in the bundle")
 
 
 def _log(log: Log, trust: Trust) -> Iterator[Check]:
@@ -101,6 +114,9 @@ def _log(log: Log, trust: Trust) -> Iterator[Check]:
         return
     yield from _checkpoint(log, note, checkpoint, known=known, trusted=trusted, witnesses=trust.witnesses)
     yield from _kept(log, checkpoint, trusted, trust.kept)
+    for size in log.since:
+        if size >= checkpoint.size:
+            yield failed("since", log.name, f"{size} is no earlier size: the checkpoint is of {checkpoint.size} events")
     heads = next((each for each in map(parse_heads, checkpoint.extensions) if each is not None), None)
     if heads is None:
         yield failed("checkpoint", log.name, "says nothing of the newest versions, so that nothing can be shown to be complete")

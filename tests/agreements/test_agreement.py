@@ -280,7 +280,7 @@ def test_an_amendment_counts_from_a_day_within_the_term(day: date) -> None:
 
 def test_an_amendment_counts_from_a_day_within_the_term_it_makes_itself() -> None:
     shorter = terms(lambda nodes: nodes.update(ends_on="2026-04-30"))
-    with pytest.raises(AmendmentOutsideTerm):
+    with pytest.raises(AmendmentOutsideTerm, match="2026-12-31, and not after the end that these terms name, 2026-04-30"):
         negotiation.propose_amendment(active(), shorter, effective_on=MAY, reason="", by=PROVIDER, recorded_at=MARCH_9)
 
 

@@ -51,10 +51,16 @@ async def done(
 
 
 async def told(
-    service: Running, agreement: Mapping[str, Any], action: str, body: object = None, *, role: Role = Role.SERVICE_MANAGER
+    service: Running,
+    agreement: Mapping[str, Any],
+    action: str,
+    body: object = None,
+    *,
+    by: OrganisationId = CUSTOMER,
+    role: Role = Role.SERVICE_MANAGER,
 ) -> str:
     """The code of the refusal."""
-    answer = await post(service, agreement, action, body, role=role)
+    answer = await post(service, agreement, action, body, by=by, role=role)
     assert answer.status in (403, 404, 409, 422), answer.body
     code: str = answer.body["code"]
     return code
@@ -142,7 +148,7 @@ def test_refusals_of_a_life_name_their_rule(tmp_path: Path) -> None:
     async def scene(service: Running) -> None:
         agreement = await suspended(service)
         assert await told(service, agreement, "request-answers", {"confirmed": True}, role=Role.SIGNATORY) == "nothing-requested"
-        assert await told(service, agreement, "request-answers", {"confirmed": True}) == "role-not-permitted"
+        assert await told(service, agreement, "request-answers", {"confirmed": True}, role=Role.VIEWER) == "role-not-permitted"
         assert await told(service, agreement, "suspension-requests", {"first_day": "2026-04-14"}) == "already-suspended"
         assert await told(service, agreement, "suspension-requests", {"first_day": "2026-03-08"}) == "not-a-span"
         assert await told(service, agreement, "suspension-requests", {"first_day": "2027-01-01"}) == "suspension-outside-term"
@@ -153,6 +159,7 @@ def test_refusals_of_a_life_name_their_rule(tmp_path: Path) -> None:
         asked = await done(service, agreement, "suspension-requests", {"first_day": "2026-05-01"})
         assert await told(service, asked, "resumption-requests", {"first_day": "2026-04-12"}) == "request-pending"
         assert await told(service, asked, "request-answers", {"confirmed": True}, role=Role.SIGNATORY) == "own-request"
+        assert await told(service, asked, "request-answers", {"confirmed": True}, by=PROVIDER) == "signatories-confirm"
 
     play(tmp_path, scene)
 

@@ -42,6 +42,7 @@ from services.agreements.refusals import (
     ReviewAlreadyHeld,
     ReviewNotDue,
     ReviewNotHeldYet,
+    SignatoriesConfirm,
     SuspensionOutsideTerm,
     TextNotFit,
 )
@@ -145,6 +146,14 @@ def test_the_other_side_may_refuse_and_the_own_side_take_back() -> None:
 def test_nobody_confirms_their_own_request() -> None:
     with pytest.raises(OwnRequest, match="nordwind-hosting asked for it itself"):
         lifecycle.answer_request(requested(active()), confirmed=True, by=PROVIDER)
+
+
+def test_who_signs_for_nobody_confirms_nothing_but_may_refuse() -> None:
+    asked = requested(active())
+    with pytest.raises(SignatoriesConfirm):
+        lifecycle.answer_request(asked, confirmed=True, by=CUSTOMER, signs=False)
+    for by in (CUSTOMER, PROVIDER):
+        assert lifecycle.answer_request(asked, confirmed=False, by=by, signs=False)
 
 
 def test_one_request_waits_at_a_time_and_without_one_there_is_nothing_to_answer() -> None:

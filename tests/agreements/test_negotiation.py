@@ -196,6 +196,16 @@ def test_the_parties_of_a_counter_offer_stay_the_same() -> None:
         countered(amendment_proposed(active(), BETTER, effective_on=MAY), elsewhere)
 
 
+def test_a_counter_offer_that_turns_the_sides_round_is_signed_for_the_sides_it_names() -> None:
+    def turned(nodes: dict[str, Any]) -> None:
+        provider, customer = nodes["parties"]
+        provider["organisation"], customer["organisation"] = customer["organisation"], provider["organisation"]
+
+    agreement = signed_by_both(countered(proposed(), terms(turned)))
+    assert (agreement.newest.terms.provider, agreement.newest.terms.customer) == (CUSTOMER, PROVIDER)
+    assert {each.role: each.organisation for each in agreement.signatures} == {"provider": CUSTOMER, "customer": PROVIDER}
+
+
 def test_the_first_terms_count_from_their_own_first_day() -> None:
     assert countered(proposed(), effective_on=date(2026, 1, 1)).pending is not None
     with pytest.raises(EffectiveOnOfFirstTerms, match=r"effective_on: .* document's own, 2026-01-01"):

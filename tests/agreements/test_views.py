@@ -9,7 +9,7 @@ from pathlib import Path
 from uuid import UUID
 
 from services.agreements import timetable
-from services.agreements.facts import Drafted, Expired, Proposed, Revised, Terminated, Withdrawn
+from services.agreements.facts import Activated, Amended, Drafted, Expired, Proposed, Renewed, Revised, Terminated, Withdrawn
 from services.agreements.keys import KeyRegistered
 from services.agreements.stored import STORED, Stored
 from services.agreements.terms import canonical_json, digest
@@ -81,6 +81,28 @@ def test_what_ended_says_on_which_day(tmp_path: Path) -> None:
     two, one = listed(tmp_path, [(ONE, DRAFTED), (TWO, DRAFTED), (ONE, EXPIRED), (TWO, TERMINATED)], SERVICE)
     assert (one.status, one.last_day) == ("expired", "2026-12-31")
     assert (two.status, two.last_day) == ("terminated", "2026-06-30")
+
+
+def test_what_was_renewed_says_until_when_until_another_end_is_signed(tmp_path: Path) -> None:
+    def amended(number: int, ends_on: str) -> Amended:
+        agreed = terms(lambda nodes: nodes.update(title="Changed", ends_on=ends_on))
+        return Amended(
+            terms_version=number, document=canonical_json(agreed), digest=digest(agreed), effective_on=date(2026, 5, 1), reason=""
+        )
+
+    first = Activated(terms_version=1, document=canonical_json(TERMS), digest=digest(TERMS), effective_on=date(2026, 1, 1))
+    life: list[Stored] = [
+        DRAFTED,
+        first,
+        Renewed(last_day=date(2027, 12, 31), provider=PROVIDER),
+        amended(2, "2026-12-31"),
+        amended(3, "2027-06-30"),
+    ]
+    days = []
+    for known in range(2, 6):
+        (line,) = listed(tmp_path / str(known), [(ONE, fact) for fact in life[:known]], SERVICE)
+        days.append((line.ends_on, line.last_day))
+    assert days == [("2026-12-31", ""), ("2026-12-31", "2027-12-31"), ("2026-12-31", "2027-12-31"), ("2027-06-30", "")]
 
 
 def test_parties_and_auditors_see_a_line_and_nobody_else_does(tmp_path: Path) -> None:

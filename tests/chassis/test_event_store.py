@@ -18,7 +18,7 @@ from eventsourcing.persistence import DataError, OperationalError, StoredEvent
 
 from services.chassis.context import Context, Request
 from services.chassis.event_log import Append, Clash, Log, Outcome, Row, open_log
-from services.chassis.event_store import AlreadyAnswered, AlreadyHandled, EventStore, RequestKeyReused
+from services.chassis.event_store import AlreadyAnswered, AlreadyHandled, EventStore, RequestKeyReused, RestsOnThePast
 from services.chassis.events import Recorded
 from services.chassis.people import People
 from services.chassis.settings import Settings
@@ -305,6 +305,33 @@ def test_who_is_refused_changes_nothing_for_those_who_save_at_the_same_time(sett
     assert [position for outcome in outcomes if not isinstance(outcome, Exception) for position in outcome] == [row[0] for row in stored]
     assert log.rows("SELECT key FROM {0}stored_requests ORDER BY key") == [("k",), ("l",)]
     log.close()
+
+
+def test_what_was_decided_by_another_stream_is_stored_only_while_that_has_not_moved(settings: Settings) -> None:
+    async def story() -> None:
+        async with opened_store(settings) as store:
+            basis, own = uuid4(), uuid4()
+            await opened(store, basis)
+            more: list[Event] = [Counted(by=1)]
+            await store.append(own, expected_version=0, events=[Opened(owner="ana")], context=context(), resting_on={basis: 1})
+            await store.append(basis, expected_version=1, events=more, context=context())
+            with pytest.raises(RestsOnThePast):
+                await store.append(own, expected_version=1, events=more, context=context(), resting_on={basis: 1})
+            for version in range(2, 12):
+                moved, resting = await asyncio.gather(
+                    store.append(basis, expected_version=version, events=more, context=context()),
+                    store.append(own, expected_version=version - 1, events=more, context=context(), resting_on={basis: version}),
+                    return_exceptions=True,
+                )
+                assert not isinstance(moved, BaseException)
+                if isinstance(resting, BaseException):
+                    assert isinstance(resting, RestsOnThePast)
+                    await store.append(own, expected_version=version - 1, events=more, context=context(), resting_on={basis: version + 1})
+                else:
+                    assert resting[0].position < moved[0].position
+            assert len(await store.load(own)) == 11
+
+    asyncio.run(story())
 
 
 def test_a_text_that_the_database_cannot_hold_is_the_fault_of_one_saver_only(settings_postgres: Settings) -> None:

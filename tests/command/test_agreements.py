@@ -351,6 +351,8 @@ def test_lists_are_told_a_line_each_and_where_they_go_on() -> None:
     assert list(history_lines({"items": [ENTRY]})) == [entry]
     found = {"agreement_id": ID, "entry": ENTRY, "places": ["title", "zone"]}
     assert list(found_lines({"items": [found], "next": None})) == [f"{ID}  {entry} at title, zone"]
+    many = {**found, "places": [f"p{number}" for number in range(7)]}
+    assert list(found_lines({"items": [many], "next": None})) == [f"{ID}  {entry} at p0, p1, p2, p3, p4 and 2 places more"]
     read = {"recorded_at": "now", "operation": "get_agreement", "actor": "eva", "organisation": "lake-bank", "tool": "http", "trace_id": ""}
     assert list(read_lines({"items": [read], "next": None})) == ["now  get_agreement by eva (lake-bank) through http, trace unknown"]
 

@@ -113,7 +113,7 @@ def test_a_changed_file_revises_the_draft_and_says_what_differs(reach: Reach, fi
     assert planned.stdout.splitlines() == [
         f"{file.stem}: would revise the draft",
         f"  {file}, agreement {drafted['agreement']}",
-        "  objectives[availability].target changes from 99.9 to 99.5",
+        "  Objective availability: the target falls from 99.9 % to 99.5 %.",
     ]
     assert state(reach, drafted["agreement"])["version"] == 1
     (revised,) = steps(reach, file, "--reason", "Am Telefon geändert — beide")

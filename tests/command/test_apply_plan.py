@@ -13,7 +13,7 @@ import pytest
 
 from services.agreements.document import parse_document
 from services.agreements.terms import Terms, digest, to_document
-from services.command.apply import Step, Wanted, exit_code, plan, sentence
+from services.command.apply import Step, Wanted, exit_code, plan, told
 from services.command.client import Client
 from tests.agreements.support import TERMS, availability_of, terms
 
@@ -102,12 +102,12 @@ def test_what_was_signed_is_amended_whether_it_is_in_force_yet_or_not(status: st
 
 def test_a_difference_is_told_in_words() -> None:
     step = planned(agreement("draft"), wanted=parse_document(json.dumps(without_auditors()), form="json"))
-    assert [sentence(each) for each in step.changes] == [
-        'auditors changes from ["bafin-examiner"] to []',
-        "ends_on goes; it was 2026-12-31",
+    assert list(told(step, done=False)) == [
+        "a: would revise the draft",
+        f"  a.yaml, agreement {step.wanted.agreement_id}",
+        "  The agreement: bafin-examiner leaves the auditors.",
+        "  The agreement: the last day is left out, 2026-12-31 up to now; that is: open-ended.",
     ]
-    longer = planned(agreement("draft"), wanted=terms(lambda nodes: nodes.update(hard_close_after_days="30")))
-    assert [sentence(each) for each in longer.changes] == ["hard_close_after_days is new: 30"]
 
 
 def without_auditors() -> Json:

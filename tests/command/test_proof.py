@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -115,7 +116,7 @@ def exported() -> Iterator[Exported]:
         customer.post(f"/v1/agreements/{agreement_id}/comments", {"place": "title", "text": "Payments in and out"}, version=version)
         until(lambda: customer.ask("GET", "/v1/log/agreements/checkpoint").text, lambda told: told != kept[0].read_text())
         path = f"/v1/assessments/{agreement_id}"
-        for period in ("2026-04", "2026-05"):
+        for period in ("2026-04", "2026-05", "2026-06"):
             provider.post(f"{path}/{period}/close")
         late = {"source": "probe", "observations": [said(kind="counter", observed_at="2026-04-20T12:00:00Z", id="late", good=1, total=9)]}
         provider.post("/v1/observations", late)
@@ -178,6 +179,19 @@ def test_only_the_log_that_a_key_is_of_is_believed(exported: Exported) -> None:
     assert json.loads(other.stdout)["holds"] is False
 
 
+def test_a_period_that_was_left_out_between_others_is_told(exported: Exported) -> None:
+    document = exported.document
+    log = document["logs"][1]
+    assert not [each for each in exported.report(document).checks if each.outcome == "notice"]
+    (may,) = [each for each in log["streams"] if '"period":"2026-05"' in b64decode(each["events"][0]["content"]).decode()]
+    log["streams"].remove(may)
+    document["evidence"] = [each for each in document["evidence"] if each["period"] != "2026-05"]
+    report = exported.report(document)
+    (told,) = [each.told for each in report.checks if each.outcome == "notice"]
+    assert not report.refused
+    assert told.startswith("nothing is stated from 2026-04-30T22:00:00Z to 2026-05-31T22:00:00Z")
+
+
 def test_other_observations_lead_to_other_figures_and_that_is_found(exported: Exported) -> None:
     document = exported.document
     (april,) = [each for each in document["evidence"] if each["period"] == "2026-04"]
@@ -210,7 +224,7 @@ def test_observations_that_are_none_are_told_and_not_raised(exported: Exported, 
 def test_without_its_observations_a_figure_is_not_recomputed_and_that_is_told(exported: Exported) -> None:
     report = exported.report({**exported.document, "evidence": []})
     assert not report.refused
-    assert [check.place for check in report.checks if check.outcome == "notice"] == ["2026-04", "2026-05"]
+    assert [check.place for check in report.checks if check.outcome == "notice"] == ["2026-04", "2026-05", "2026-06"]
 
 
 def test_what_the_parties_added_is_in_it_and_counts(exported: Exported) -> None:

@@ -140,7 +140,7 @@ def test_a_note_is_made_from_the_document_alone(tmp_path: Path, terms: Path) -> 
     key, file = key_at(tmp_path, CUSTOMER), tmp_path / "signed.note"
     words = ["--agreement", AGREEMENT, "--terms-version", "2", "--effective-on", "2026-05-01", "--role", "customer"]
     printed = says("sign", terms, *words, "--organisation", CUSTOMER, "--key", key)
-    assert says("sign", terms, *words, "--key", key, "-o", file) == ""
+    assert says("sign", terms, *words, "--key", key, "--out", file) == ""
     assert file.read_text() == printed
     note = parse_note(printed)
     verify(note, read_key_file(key).key)
@@ -243,6 +243,12 @@ def test_the_agreements_own_command_signs_with_a_key_as_well(reach: Reach, tmp_p
 def test_an_amendment_is_offered_with_what_it_changes(reach: Reach, tmp_path: Path) -> None:
     agreement = proposed(reach)
     keys = {organisation: registered(reach, tmp_path, organisation) for organisation in (CUSTOMER, PROVIDER)}
+    apart = tmp_path / "apart.note"
+    assert offered(reach, agreement["id"], keys[CUSTOMER], "--yes", "--out", str(apart)).exit_code == 0
+    assert (parse_note(apart.read_text()).signatures[0].name[: len(CUSTOMER)], state_of(reach, agreement["id"])["signatures"]) == (
+        CUSTOMER,
+        [],
+    )
     for key in keys.values():
         assert offered(reach, agreement["id"], key, "--yes").exit_code == 0
     nothing = offered(reach, agreement["id"], keys[CUSTOMER], "--yes")
@@ -251,7 +257,7 @@ def test_an_amendment_is_offered_with_what_it_changes(reach: Reach, tmp_path: Pa
     manager = person(reach, PROVIDER, Role.SERVICE_MANAGER)
     manager.post(f"{path}/amendments", HIGHER, kind="application/yaml", version=active["version"], effective_on="2026-06-01")
     told = offered(reach, agreement["id"], keys[CUSTOMER], "--yes", "--reason", "Better").stdout
-    assert "What changes from 2026-06-01 on\n  objectives[availability].target changes from 99.9 to 99.95" in told
+    assert "What changes from 2026-06-01 on\n  Objective availability: the target rises from 99.9 % to 99.95 %." in told
     assert "terms-version 2" in told
 
 

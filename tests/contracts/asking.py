@@ -268,7 +268,7 @@ _BODIES: Mapping[str, Sequence[str]] = {
 def _content(operation: Operation, values: Values) -> tuple[str, str]:
     """Media type and body; empty where the operation takes none."""
     if operation.name == "answer_request":
-        return "application/json", json.dumps({"confirmed": True})
+        return "application/json", json.dumps({"confirmed": False})
     if operation.name in _BODIES:
         return "application/json", json.dumps({name: values[name] for name in _BODIES[operation.name]})
     if operation.name in ("draft_agreement", "validate_terms", "revise_draft", "counter_offer", "propose_amendment"):

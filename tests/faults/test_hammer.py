@@ -29,12 +29,12 @@ class Client:
     """Somebody with a name who revises the one draft, again and again, until it was done."""
 
     def __init__(self, http: httpx2.AsyncClient, number: int, token: str) -> None:
+        """Each over connections of its own."""
         self.title = f"As client {number:02} wants it"
         self.done = 0
         self.answers: list[dict[str, Any]] = []
         self.refusals: list[dict[str, Any]] = []
-        self._http = http
-        self._rests_s = number / 200
+        self._http = httpx2.AsyncClient(base_url=http.base_url, timeout=60, trust_env=False, verify=False)
         self._content = json.dumps(document(lambda nodes: nodes.update(title=self.title)))
         self._headers = {"authorization": f"Bearer {token}", "content-type": "application/json", "idempotency-key": f"revision-{number}"}
 
@@ -49,12 +49,14 @@ class Client:
             self.answers = [answer.json() for answer in taken]
             self.done = min((_version(answer) for answer in taken), default=0)
             version = max(_version(answer) for answer in twice)
-            await asyncio.sleep(self._rests_s)
 
     async def repeat(self, path: str) -> None:
         again = await self._put(path, self.done - 1)
         assert (again.status_code, _version(again)) == (200, self.done)
         self.answers.append(again.json())
+
+    async def close(self) -> None:
+        await self._http.aclose()
 
     async def _put(self, path: str, version: int) -> httpx2.Response:
         return await self._http.put(f"{path}/draft", content=self._content, headers={**self._headers, "if-match": f'"{version}"'})
@@ -82,9 +84,8 @@ async def _served(settings: Settings) -> AsyncIterator[tuple[httpx2.AsyncClient,
     ]
     host = Host([await compose(shared)], shared)
     await host.start()
-    limits = httpx2.Limits(max_connections=CLIENTS * 2)
     try:
-        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{host.http_port}", timeout=60, trust_env=False, limits=limits) as http:
+        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{host.http_port}", timeout=60, trust_env=False) as http:
             yield http, tokens
     finally:
         await host.stop()
@@ -99,6 +100,7 @@ def test_fifty_clients_lose_nothing_and_double_nothing_and_who_loses_is_told_wha
             clients = [Client(http, number, token) for number, token in enumerate(tokens)]
             await asyncio.gather(*(client.revise(path) for client in clients))
             await asyncio.gather(*(client.repeat(path) for client in clients))
+            await asyncio.gather(*(client.close() for client in clients))
             history = (await http.get(f"{path}/history", headers=caller)).json()["items"]
         _nothing_is_lost_or_doubled(clients, history)
         _who_lost_was_told(clients, history)

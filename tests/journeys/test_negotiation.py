@@ -148,7 +148,7 @@ def sign_both(table: Table, sides: Sides, seen: State, terms: Path) -> State:
     signed = table.door.sign(own, seen, table.note(note_of(text_for(seen, own), own.own)))
     apart = table.folder / f"apart-{seen.pending.number}.note"
     words = ["--agreement", seen.id, "--terms-version", str(seen.pending.number), "--effective-on", seen.pending.effective_on]
-    made = invoke("sign", terms, *words, "--key", sides.customer_signs.key, "--output", apart)
+    made = invoke("sign", terms, *words, "--key", sides.customer_signs.key, "--out", apart)
     assert made.exit_code == 0, made.output
     agreed = table.door.sign(sides.customer_signs, signed, apart)
     assert agreed.pending is None

@@ -27,6 +27,7 @@ from services.measurement.objective import (
     TimeSlices,
 )
 from services.measurement.observation import STILL_OPEN, Evidence, Outage, State, StatusChange, TicketEvent
+from services.measurement.periods import parts_of
 from services.measurement.proof import check_sum, proof_lines, prove, prove_span
 from services.measurement.terms_copy import Agreement
 from services.measurement.timeline import pieces
@@ -309,6 +310,23 @@ def test_a_renewal_moves_the_last_day_of_what_was_signed_before_it() -> None:
     then = known.known_at(at("2026-10-01T00:00Z"))
     assert then is not None
     assert then.terms_in_force()[0].terms.ends == own_end
+
+
+def test_of_renewals_that_were_told_at_one_instant_the_later_day_counts() -> None:
+    """As after a long silence, or where terms are signed that count from long ago."""
+    at_once = [Renewal(last_day=date(year, 12, 31), recorded_at=at("2029-01-05T00:00Z")) for year in (2027, 2028, 2029)]
+    for renewals in (at_once, at_once[::-1]):
+        (renewed,) = in_force([signed("2026-12-31")], renewals=renewals)
+        assert renewed.terms.ends == date(2029, 12, 31)
+
+
+def test_what_an_amendment_replaces_counts_until_the_day_before_though_agreements_tells_only_the_newest_end() -> None:
+    """Renewed to the end of 2027, then both signed that end: who asks then hears of no renewal."""
+    amended = signed("2027-12-31", version=2, effective_on=date(2027, 4, 1), recorded_at=at("2027-03-10T09:00Z"))
+    history = in_force([signed("2026-12-31"), amended])
+    (first,), (second,) = parts_of(history, Month(2027, 3)), parts_of(history, Month(2027, 4))
+    assert (first.version.terms.version, first.first, first.after) == (1, date(2027, 3, 1), date(2027, 4, 1))
+    assert second.version.terms.version == 2
 
 
 def test_suspended_days_are_neither_drawn_nor_to_come_in_a_forecast() -> None:

@@ -76,6 +76,25 @@ def test_suspensions_and_renewals_are_read_back_as_they_became_known(settings: S
         assert (then.suspensions, then.renewals) == ((SUSPENDED,), (RENEWED,))
 
 
+def test_a_day_that_two_renewals_came_to_was_known_since_the_first(settings: Settings) -> None:
+    """Between them both signed another end, from which a renewal came to the same day again."""
+    again = replace(RENEWED, recorded_at=LATER)
+    with Database.open("measurement", settings, METADATA).engine.begin() as connection:
+        terms_copy.keep(connection, answered(last_day=None, ended_at=None))
+        for renewal in (RENEWED, again):
+            terms_copy.keep_renewal(connection, promise.AGREEMENT, renewal)
+        then = _copy(connection).known_at(TERMINATED_AT)
+        assert then is not None
+        assert (then.renewals, _copy(connection).renewals) == ((RENEWED,), (RENEWED, again))
+
+
+def test_a_renewal_that_an_answer_told_of_first_is_known_since_it_was_recorded(settings: Settings) -> None:
+    with Database.open("measurement", settings, METADATA).engine.begin() as connection:
+        terms_copy.keep(connection, replace(answered(last_day=None, ended_at=None), renewals=(replace(RENEWED, recorded_at=LATER),)))
+        terms_copy.keep_renewal(connection, promise.AGREEMENT, RENEWED)
+        assert _copy(connection).renewals == (RENEWED,)
+
+
 def _copy(connection: Connection) -> Agreement:
     found = terms_copy.agreement(connection, promise.AGREEMENT)
     assert found is not None

@@ -146,6 +146,7 @@ def test_an_untouched_history_is_green_and_the_next_visit_shows_that_the_log_onl
         assert badges(visitor) == ["Proved"] * count
         expect(visitor.locator("#event-part .badge.met")).to_have_text("Proved")
         assert visitor.get_by_text("came from this server: that proves less").count() == 2
+        assert visitor.get_by_text("Names of people are kept encrypted, and were not compared here").is_visible()
         assert Axe().run(visitor).violations_count == 0
         visitor.get_by_role("slider").press("Home")
         expect(visitor.get_by_role("heading", name="Event 1 of")).to_be_visible()

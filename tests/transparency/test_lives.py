@@ -11,6 +11,7 @@ import pytest
 from services.agreements import lifecycle, negotiation
 from services.agreements.agreement import Agreement
 from services.agreements.facts import (
+    AmendmentProposed,
     Archived,
     CounterOffered,
     Expired,
@@ -24,6 +25,7 @@ from services.agreements.facts import (
     ReviewHeld,
     Suspended,
     SuspensionRequested,
+    Terminated,
 )
 from services.command.verification import verify_bundle
 from services.transparency.bundle import write
@@ -103,6 +105,20 @@ class LongLife(Life):
         self._tell(*(self._forge(fact) for fact in facts))
 
 
+class EndedEarly(LongLife):
+    """Terminated a month after it was signed."""
+
+    def _live(self) -> None:
+        for organisation in (PROVIDER, CUSTOMER):
+            self._keyring(organisation)
+        self._decided(negotiation.draft(FIRST, by=PROVIDER))
+        self._decided(negotiation.propose(self._agreement, by=PROVIDER, recorded_at=self.now))
+        self._sign(PROVIDER)
+        self._sign(CUSTOMER)
+        last_day = self.now.date() + timedelta(days=30)
+        self._decided(lifecycle.terminate(self._agreement, last_day=last_day, by=CUSTOMER, recorded_at=self.now))
+
+
 def failures(life: LongLife) -> str:
     report = verify_bundle(write(life.bundle()), TRUST, figures=False)
     return "\n".join(f"{check.rule}: {check.told}" for check in report.checks if check.outcome == "failed")
@@ -130,6 +146,7 @@ def test_a_whole_life_is_decided_once_more_and_holds() -> None:
         (ReviewHeld, {"held_on": date(2025, 1, 1)}),
         (Renewed, {"last_day": date(2028, 12, 31)}),
         (NoticeGiven, {"last_day": date(2029, 12, 31)}),
+        (Expired, {"last_day": date(2027, 6, 30)}),
         (Archived, {"archived_by": "somebody-else"}),
     ],
 )
@@ -138,3 +155,61 @@ def test_what_the_rules_do_not_decide_is_found_in_a_log_that_is_whole(kind: type
         return replace(fact, **forged) if isinstance(fact, kind) else fact  # type: ignore[arg-type]
 
     assert "rules: " in failures(LongLife(forge))
+
+
+class Exchanged(LongLife):
+    """What one side has signed is exchanged for other terms before the other side signs, and nobody withdrew the first."""
+
+    def _live(self) -> None:
+        for organisation in (PROVIDER, CUSTOMER):
+            self._keyring(organisation)
+        self._decided(negotiation.draft(FIRST, by=PROVIDER))
+        self._decided(negotiation.propose(self._agreement, by=PROVIDER, recorded_at=self.now))
+        self._sign(PROVIDER)
+        self._exchange()
+        self._sign(CUSTOMER)
+
+    def _exchange(self) -> None:
+        """Of the first offer."""
+        as_draft = replace(self._agreement, status="draft")
+        self._tell(*negotiation.revise(as_draft, SECOND, by=CUSTOMER))
+        self._tell(*negotiation.propose(replace(self._agreement, status="draft"), by=CUSTOMER, recorded_at=self.now))
+
+
+class ExchangedAmendment(Exchanged):
+    def _exchange(self) -> None:
+        self._sign(CUSTOMER)
+        proposed = self._amendment(self._agreement, date(2026, 5, 1))
+        self._tell(*proposed)
+        self._sign(PROVIDER)
+        number = self._agreement.next_number - 1
+        (other,) = self._amendment(replace(self._agreement, pending=None), date(2026, 4, 1))
+        assert isinstance(other, AmendmentProposed)
+        self._tell(replace(other, terms_version=number))
+
+    def _amendment(self, agreement: Agreement, day: date) -> Sequence[Fact]:
+        return negotiation.propose_amendment(agreement, SECOND, effective_on=day, reason="Higher", by=CUSTOMER, recorded_at=self.now)
+
+
+class DraftedTwice(LongLife):
+    """What both had signed is begun anew."""
+
+    def _live(self) -> None:
+        super()._live()
+        self._tell(*negotiation.draft(SECOND, by=CUSTOMER))
+
+
+@pytest.mark.parametrize("kind", [Exchanged, ExchangedAmendment, DraftedTwice])
+def test_a_signature_is_of_no_other_terms_than_those_that_waited_for_it(kind: type[LongLife]) -> None:
+    assert "says something else than what was decided" in failures(kind())
+
+
+@pytest.mark.parametrize(
+    "forged", [{"last_day": date(2026, 1, 31)}, {"last_day": date(2030, 1, 31)}, {"terminated_by": "somebody-else"}, {"provider": CUSTOMER}]
+)
+def test_an_end_that_nobody_could_set_is_found_in_a_log_that_is_whole(forged: dict[str, object]) -> None:
+    def forge(fact: Fact) -> Fact:
+        return replace(fact, **forged) if isinstance(fact, Terminated) else fact  # type: ignore[arg-type]
+
+    assert failures(EndedEarly()) == ""
+    assert "rules: " in failures(EndedEarly(forge))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import re
 import subprocess
@@ -22,8 +23,8 @@ from services.transparency.heads import HeadProof
 from services.transparency.note import Signer, VerifierKey, parse_checkpoint, parse_note
 from services.transparency.verify import Trust
 from tests.agreements.support import PROVIDER
-from tests.signing import signer
-from tests.transparency.bundles import WITNESS, Life, given_key, signers
+from tests.signing import registration, signer
+from tests.transparency.bundles import WITNESS, Book, Life, given_key, signers
 
 ROOT = Path(__file__).parents[2]
 TRUST = trust_in([str(given_key())], [str(WITNESS.witness_key)])
@@ -411,11 +412,67 @@ def test_an_older_checkpoint_is_the_beginning_of_the_log_and_of_no_other() -> No
     assert "are not the beginning of" in failures(told(write(grown), replace(TRUST, kept=(other,))))
 
 
-@pytest.mark.parametrize("since", [{}, [], {"04": []}, {"four": []}, {"-4": []}, {"²": []}, {"4": "none"}])
+@pytest.mark.parametrize("since", [{}, [], {"04": []}, {"four": []}, {"-4": []}, {"²": []}, {"4": "none"}, {"9" * 5_000: []}])
 def test_earlier_sizes_are_written_in_one_way(since: object) -> None:
     document = json.loads(write(bundle_of(3)))
     document["logs"][0]["since"] = since
     assert told(canonical(document)).refused
+
+
+def test_a_size_that_the_checkpoint_is_not_beyond_is_no_earlier_one() -> None:
+    bundle = bundle_of(3)
+    size = parse_checkpoint(parse_note(bundle.logs[0].checkpoint).text).size
+    for wrong in (size, size + 1):
+        assert "is no earlier size" in failures(told(write(with_log(bundle, 0, replace(bundle.logs[0], since={wrong: ()})))))
+
+
+def test_a_kept_checkpoint_of_a_log_that_was_left_out_is_told() -> None:
+    bundle = next(each for each in map(bundle_of, range(LIVES)) if len(each.logs) > 1)
+    trust = replace(TRUST, kept=(bundle.logs[1].checkpoint,))
+    assert not [check for check in told(write(bundle), trust).checks if "compared with nothing" in check.told]
+    (left,) = [check for check in told(write(replace(bundle, logs=bundle.logs[:1])), trust).checks if check.rule == "kept-checkpoint"]
+    assert (left.outcome, left.place) == ("notice", "upheld/measurement")
+    assert "compared with nothing" in left.told
+
+
+def test_figures_of_another_platform_are_not_those_of_this_one() -> None:
+    """Both platforms' keys are the reader's, and each has signed its own part."""
+    bundle = next(each for each in map(life, range(LIVES)) if each.figures.events)
+    figures = replace(bundle.figures, name="elsewhere/measurement")
+    mixed = with_log(bundle.bundle(), 1, figures.log(list(figures.versions)))
+    trust = replace(TRUST, keys=(*TRUST.keys, given_key("elsewhere/measurement")))
+    assert failures(told(write(mixed), trust)) == "logs: bundle: holds logs of different platforms: elsewhere, upheld"
+
+
+@pytest.mark.parametrize("number", [True, 1.0])
+def test_a_state_that_only_compares_as_equal_is_another_one(number: object) -> None:
+    document = json.loads(write(bundle_of(3)))
+    document["state"]["versions"][0]["number"] = number
+    assert "does not follow from its events" in failures(told(canonical(document)))
+
+
+def test_no_word_of_the_file_can_end_a_line_or_hide_one() -> None:
+    document = json.loads(write(bundle_of(3)))
+    document["exported_at"] = "then\nThe bundle holds.\x1b[8m\u202e"
+    lines = told(canonical(document)).lines
+    assert lines[0] == "ok     file: bundle: canonical, exported then\\nThe bundle holds.\\x1b[8m\\u202e"
+    assert all(line.isprintable() for line in lines)
+
+
+def test_without_a_key_nobody_signs_whose_organisation_has_one() -> None:
+    keyless = next(Life(seed) for seed in range(200) if not Life(seed).keyrings)
+    written = keyless.book.events
+    fact = registration(PROVIDER, "ana")
+    other = Life(next(seed for seed in range(LIVES) if life(seed).keyrings))
+    own = next(each for each in other.book.events if each.stream == keyring_id(PROVIDER))
+    assert fact in json.loads(own.content)["event"]["note"]
+    keyless.book = Book(name=keyless.book.name)
+    for each in (own, *written):
+        keyless.book.append(each.stream, each.name, each.content)
+    bundle = keyless.bundle()
+    found = failures(told(write(bundle)))
+    assert "agreement.signed.v1 does not follow" in found
+    assert f"{PROVIDER} had registered one before" in found
 
 
 def test_signatures_with_a_key_are_checked_by_the_keyring_and_those_of_before_are_told() -> None:
@@ -462,9 +519,18 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-def alone(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    """Where there is nothing but the standard library and cryptography, and no network."""
-    return subprocess.run([sys.executable, "-c", ALONE, *map(str, words)], cwd=ROOT, capture_output=True, text=True, check=False)
+def alone(*words: str | Path, zones: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Where there is nothing but the standard library and cryptography, and no network. `zones`: the folders of the machine's own."""
+    env = {**os.environ} if zones is None else {**os.environ, "PYTHONTZPATH": zones}
+    return subprocess.run([sys.executable, "-c", ALONE, *map(str, words)], cwd=ROOT, capture_output=True, text=True, check=False, env=env)
+
+
+def test_where_no_signature_could_be_checked_the_bundle_is_not_said_to_hold(tmp_path: Path) -> None:
+    file = tmp_path / "agreement.json"
+    file.write_bytes(write(bundle_of(3)))
+    ran = alone(file, "--key", str(given_key()), zones="")
+    assert ran.returncode == 1
+    assert "FAILED rules: agreements: signatures, keys and state were not checked" in ran.stdout
 
 
 def test_it_runs_with_the_standard_library_and_cryptography_alone(tmp_path: Path) -> None:

@@ -160,6 +160,7 @@ async function verify() {
   if (items.length > rows.size) notes.push("There are newer events: load the page again.");
   if (newest?.signed === null) notes.push("This browser has no Ed25519: whether the log signed was not checked here; upheld verify checks it.");
   const source = given ? keyFrom : "server";
+  if ([...proved.values()].some((each) => name.test(JSON.stringify(each.document)))) notes.push("Names of people are kept encrypted, and were not compared here: upheld verify opens them.");
   if (source === "server") notes.push("The key came from this server: that proves less than a key that you have from elsewhere.");
   if (former === "") notes.push("There was no checkpoint from before: that the log only grew is shown from the next time on.");
   if (faults.length + bad.size === 0 && newest.signed) keep({ key: given || ofServer, "key-from": source, checkpoint: items[0].checkpoint });
