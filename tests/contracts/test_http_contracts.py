@@ -78,7 +78,7 @@ SAME_DOCUMENT = (
     "POST /v1/agreements/{agreement_id}/counter-offers",
     "POST /v1/agreements/validation",
 )
-"""Their body is the one of `POST /v1/agreements`, which is asked in full: of theirs each tenth case."""
+"""Their body is the one of `POST /v1/agreements`, which is asked in full: of theirs the first hundred cases."""
 AnyCase: TypeAlias = "Case[Any]"
 Operation: TypeAlias = "APIOperation[Any, Any, Any, Any]"
 CONFIG = {"seed": 20260309, "generation": {"deterministic": True, "with-security-parameters": False}}
@@ -417,7 +417,7 @@ def test_nothing_is_answered_that_is_not_documented(
         with subtests.test(operation.label):
             faults: dict[str, str] = {}
             count = 0
-            cases = islice(cases_of(operation), None, None, 10 if operation.label in SAME_DOCUMENT else 1)
+            cases = islice(cases_of(operation), 100) if operation.label in SAME_DOCUMENT else cases_of(operation)
             for count, case in enumerate(cases, start=1):
                 asked = with_own_ids(case, home, version=count % 7) if count % 2 else case
                 answer = asked.call(session=session)
