@@ -24,10 +24,10 @@ up: .venv/.ready ## start the platform on its own data folder
 
 test: .venv/.ready-dev .venv/.browser ## set up, then lint, types, import rules and every test
 	@$(MAKE) --no-print-directory check
-	$(BIN)/pytest -n 3 --dist loadscope --no-loadscope-reorder
+	$(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 quick: .venv/.ready-dev ## the tests without faults, browser and contract fuzzing
-	$(BIN)/pytest -n 3 --dist loadscope --no-loadscope-reorder -m "not faults and not portal and not schema"
+	$(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder -m "not faults and not portal and not schema"
 
 laws: .venv/.ready-dev ## every property test of the figures with 5,000 examples instead of 200
 	$(BIN)/pytest -n 2 --hypothesis-profile=deep --timeout 7200 -m hypothesis tests/measurement tests/vocabulary tests/worked

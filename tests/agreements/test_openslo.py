@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 
 from services.agreements.document import read_documents
 from services.agreements.exchange import yaml_text
@@ -394,6 +394,7 @@ def covers(remark: Remark, place: str) -> bool:
 
 
 @given(terms=valid_terms())
+@settings(max_examples=60, deadline=None)
 def test_whatever_differs_after_the_way_there_and_back_was_told(terms: Terms) -> None:
     exported = to_openslo(terms)
     assume(by_kind(exported.documents, "SLO"))

@@ -6,7 +6,7 @@ import json
 from datetime import date
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 
 from services.agreements.document import parse_document
 from services.agreements.exchange import exported
@@ -113,6 +113,7 @@ def test_a_promise_about_other_promises_has_no_budget_to_warn_by_and_no_service(
 
 
 @given(terms=valid_terms())
+@settings(max_examples=60, deadline=None)
 def test_every_part_of_the_terms_is_either_there_or_told(terms: Terms) -> None:
     for form, placed in (
         ("tmf623", {"upheld", "title", "effective_on", "ends_on", "parties", "auditors", "objectives"}),
