@@ -36,11 +36,12 @@ S = TypeVar("S")
 _GROUP = 256
 _TOLD_FOR_S = 5.0
 
-# What the two databases say, and what it means; of anything else it is only known that it does not answer.
+# What the two databases say, and what it means; of anything else it is only known that it does not answer. SQLite tells an I/O error, too,
+# where the file that its connections share finds no room.
 _MEANINGS = {
     "disk is full": "cannot be written now: the disk is full",
     "No space left on device": "cannot be written now: the disk is full",
-    "disk I/O error": "cannot be written now: the disk fails",
+    "disk I/O error": "cannot be written now: the disk is full, or fails",
     "database is locked": "cannot be written now: another writer holds it",
     "lock timeout": "cannot be written now: another writer holds it",
 }
